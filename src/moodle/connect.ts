@@ -1,0 +1,160 @@
+/**
+ * The connection to Moodle's database: opening it, what its tables look like in this version of Moodle, and closing it.
+ * Every statement of the project goes through a connection made here, so that isolation and SQL mode are never in doubt.
+ */
+import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise'
+import type { Config } from '../config/config.ts'
+import { EXIT, Problem } from '../errors.ts'
+
+/** What `information_schema` says of a column. */
+export interface ColumnFacts {
+  readonly characterSet: string | null
+  readonly collation: string | null
+  /** Characters; null where the type has no such limit. */
+  readonly maxLength: number | null
+}
+
+/** An open connection, with what was learnt of the database when it was opened. */
+export interface Moodle {
+  readonly connection: Connection
+  readonly prefix: string
+  /** Table name without prefix → column name → facts. Only tables with Moodle's prefix. */
+  readonly columns: ReadonlyMap<string, ReadonlyMap<string, ColumnFacts>>
+  readonly idStep: number
+  /** Bytes that one statement may have, with some room left. */
+  readonly maxStatementBytes: number
+}
+
+/** The errors of a driver and a server that tell that the database is out of reach, and which sentence says so. */
+const OUT_OF_REACH: Readonly<Record<string, string>> = {
+  ER_ACCESS_DENIED_ERROR: 'database-access-denied',
+  ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'database-access-denied',
+  ER_DBACCESS_DENIED_ERROR: 'database-access-denied',
+  ER_BAD_DB_ERROR: 'database-unknown',
+  ER_CON_COUNT_ERROR: 'database-unreachable',
+  ER_SERVER_SHUTDOWN: 'database-lost',
+  ER_NORMAL_SHUTDOWN: 'database-lost',
+  ER_CONNECTION_KILLED: 'database-lost',
+  ER_OPTION_PREVENTS_STATEMENT: 'database-read-only',
+  ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: 'database-read-only',
+  PROTOCOL_CONNECTION_LOST: 'database-lost',
+  ECONNRESET: 'database-lost',
+  EPIPE: 'database-lost',
+  ECONNREFUSED: 'database-unreachable',
+  ENOENT: 'database-unreachable',
+  EACCES: 'database-unreachable',
+  ENOTFOUND: 'database-unreachable',
+  EAI_AGAIN: 'database-unreachable',
+  EHOSTUNREACH: 'database-unreachable',
+  ENETUNREACH: 'database-unreachable',
+  ETIMEDOUT: 'database-unreachable',
+}
+
+const errorCode = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+
+/**
+ * The Problem that an error of the driver is, if it says that the database is out of reach; else undefined.
+ * @param database for the sentence: where was it looked for
+ */
+export function asOutOfReach(error: unknown, database: Config['moodle']['database']): Problem | undefined {
+  const sentence = OUT_OF_REACH[errorCode(error)]
+  if (sentence === undefined) return undefined
+  const where = database.socketPath ?? `${database.host}:${database.port}`
+  const reason = error instanceof Error ? error.message : String(error)
+  return new Problem(sentence, { where, user: database.user, name: database.name, reason }, EXIT.unavailable, error)
+}
+
+/**
+ * Opens one connection.
+ * @throws Problem with exit status 69 where the database is out of reach
+ */
+export async function connect(database: Config['moodle']['database']): Promise<Connection> {
+  const options: ConnectionOptions = {
+    user: database.user,
+    password: database.password,
+    database: database.name,
+    charset: 'utf8mb4_unicode_ci',
+    connectTimeout: 10_000,
+    supportBigNumbers: true,
+    // No server may ask us for a file of this machine.
+    flags: ['-LOCAL_FILES'],
+    ...(database.socketPath === null
+      ? { host: database.host, port: database.port, ...(database.tls ? { ssl: {} } : {}) }
+      : { socketPath: database.socketPath }),
+  }
+  let connection: Connection
+  try {
+    connection = await mysql.createConnection(options)
+  } catch (error) {
+    throw asOutOfReach(error, database) ?? error
+  }
+  // An error between two statements (the server went away) must not end the process: the next statement reports it.
+  connection.on('error', () => {})
+  return connection
+}
+
+/**
+ * Opens a connection for a run, uses it, and closes it.
+ * READ COMMITTED: what Moodle commits meanwhile is seen by the next chunk, and fewer locks stand in its way.
+ * @throws Problem 69 where the database is out of reach, 78 where it has no tables of a Moodle with this prefix
+ */
+export async function withMoodle<T>(config: Config, use: (moodle: Moodle) => Promise<T>): Promise<T> {
+  const { database } = config.moodle
+  const connection = await connect(database)
+  try {
+    await connection.query(
+      "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', SESSION innodb_lock_wait_timeout = 20",
+    )
+    return await use({ connection, prefix: database.prefix, ...(await look(connection, database)) })
+  } catch (error) {
+    throw asOutOfReach(error, database) ?? error
+  } finally {
+    // A polite end where the server still listens; nothing is waited for where it does not.
+    await connection.end().catch(() => connection.destroy())
+  }
+}
+
+/** What must be known of the database before its first use: its tables' columns, and the limits of a statement. */
+async function look(
+  connection: Connection,
+  database: Config['moodle']['database'],
+): Promise<Pick<Moodle, 'columns' | 'idStep' | 'maxStatementBytes'>> {
+  const [limits] = await connection.query<RowDataPacket[]>(
+    'SELECT @@auto_increment_increment AS step, @@max_allowed_packet AS packet',
+  )
+  const [rows] = await connection.query<RowDataPacket[]>(
+    `SELECT table_name AS t, column_name AS c, character_set_name AS cs, collation_name AS co, character_maximum_length AS len
+       FROM information_schema.columns
+      WHERE table_schema = DATABASE() AND LEFT(table_name, ?) = ?`,
+    [database.prefix.length, database.prefix],
+  )
+  const columns = new Map<string, Map<string, ColumnFacts>>()
+  for (const { t, c, cs, co, len } of rows) {
+    const table = String(t).slice(database.prefix.length)
+    let facts = columns.get(table)
+    if (facts === undefined) columns.set(table, (facts = new Map()))
+    facts.set(String(c), { characterSet: cs, collation: co, maxLength: len === null ? null : Number(len) })
+  }
+  if (!columns.has('user_enrolments')) {
+    throw new Problem('not-a-moodle', { name: database.name, prefix: database.prefix }, EXIT.configuration)
+  }
+  return {
+    columns,
+    idStep: Number(limits[0]?.step ?? 1),
+    maxStatementBytes: Math.floor(Number(limits[0]?.packet ?? 1_048_576) * 0.9),
+  }
+}
+
+/** The name of one of Moodle's tables, with its prefix, quoted. */
+export const table = (moodle: Pick<Moodle, 'prefix'>, name: string): string => mysql.escapeId(moodle.prefix + name, true)
+
+/** Rows of a SELECT as arrays of values, in the order of the columns: the fastest shape for large answers. */
+export async function select<Row extends readonly unknown[]>(
+  moodle: Pick<Moodle, 'connection'>,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  const [rows] = await moodle.connection.query<RowDataPacket[][]>({ sql, rowsAsArray: true, values: [...values] })
+  return rows as unknown as Row[]
+}
