@@ -1,0 +1,20 @@
+/** What every command is given by `cli.ts`. A command reads no argument vector and no environment of its own. */
+import type { Writable } from 'node:stream'
+import type { Lang } from '../messages/say.ts'
+
+export type OutputFormat = 'text' | 'json'
+
+export interface CommandContext {
+  /** Absolute. The file need not exist: `loadConfig` says so in its own words. */
+  readonly configPath: string
+  readonly format: OutputFormat
+  readonly lang: Lang
+  /** What the command is about: reports, findings. */
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
+  /** What else a person should know: progress, problems. Logs go to file descriptor 2 by `log.ts`. */
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number }
+  /** Colours and a progress bar may be shown: standard output is a terminal, and NO_COLOR is not set. */
+  readonly colour: boolean
+  /** Read by commands that look for programs or a temporary folder (PATH, TMPDIR). */
+  readonly env: Readonly<NodeJS.ProcessEnv>
+}
