@@ -1,0 +1,167 @@
+/**
+ * What a value of the configuration may be. A kind turns what was written into what the program works with, or refuses it;
+ * the reason is the sentence `configuration.<fault>`. Nothing here looks at a file or a clock.
+ */
+import { isAbsolute, normalize } from 'node:path'
+import { CronPattern } from 'croner'
+import type { MessageArguments } from '../errors.ts'
+import type { Command, CsvOptions } from '../file/types.ts'
+
+/** A value as YAML has it. */
+export type Written = string | number | boolean | null | readonly Written[]
+
+export interface Kind<Value> {
+  /** The sentence for a value that is none of this kind: `configuration.<fault>`. */
+  readonly fault: string
+  readonly args?: MessageArguments
+  /** undefined: refused. */
+  readonly read: (written: Written) => Value | undefined
+}
+
+const ofText = <Value>(
+  fault: string,
+  read: (text: string) => Value | undefined,
+  args?: MessageArguments,
+): Kind<Value> => ({
+  fault,
+  ...(args && { args }),
+  read: written => (typeof written === 'string' && !written.includes('\0') ? read(written) : undefined),
+})
+
+/** Any text, an empty one too: a password. */
+export const anyText = ofText('no-text', text => text)
+
+export const text = ofText('no-text', text => text || undefined)
+
+export const absolutePath = ofText('no-absolute-path', text => (isAbsolute(text) ? normalize(text) : undefined))
+
+/** No step up, and never the folder itself that the path is relative to. */
+const staysBelow = (path: string): boolean =>
+  path.split('/').every(part => part !== '' && part !== '.' && part !== '..')
+
+export const pathBelow = ofText('no-path-below', text => (staysBelow(text) ? text : undefined))
+
+export const pathBelowOrAbsolute = ofText('no-path-below-or-absolute', text =>
+  isAbsolute(text) || staysBelow(text) ? text : undefined,
+)
+
+export const boolean: Kind<boolean> = {
+  fault: 'no-boolean',
+  read: written => (typeof written === 'boolean' ? written : undefined),
+}
+
+export const integer = (least: number, most: number): Kind<number> => ({
+  fault: 'no-integer',
+  args: { least, most },
+  read: written =>
+    Number.isInteger(written) && Number(written) >= least && Number(written) <= most ? Number(written) : undefined,
+})
+
+export const oneOf = <const Choice extends string>(choices: readonly Choice[]): Kind<Choice> =>
+  ofText('no-choice', text => choices.find(choice => choice === text), { choices: choices.join(', ') })
+
+export const nullable = <Value>(kind: Kind<Value>): Kind<Value | null> => ({
+  ...kind,
+  read: written => (written === null ? null : kind.read(written)),
+})
+
+export const listOf = <Value>(kind: Kind<Value>): Kind<readonly Value[]> => ({
+  fault: 'no-list',
+  read: written => {
+    if (!Array.isArray(written)) return undefined
+    const values = written.map(kind.read)
+    return values.every(value => value !== undefined) ? values : undefined
+  },
+})
+
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** `500ms`, `2s`, `5m`, `3h`, `90d`, in milliseconds. */
+export const duration = (most: number): Kind<number> =>
+  ofText('no-duration', text => {
+    const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
+    const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN
+    return milliseconds <= most ? milliseconds : undefined
+  })
+
+/** `30%`, as the share 0.3. */
+export const percentage = ofText('no-percentage', text => {
+  const share = /^\d{1,3}(\.\d+)?%$/.test(text) ? Number(text.slice(0, -1)) / 100 : Number.NaN
+  return share <= 1 ? share : undefined
+})
+
+/** A label of the WHATWG encoding list. `replacement` is on it, but stands for encodings that nobody may decode. */
+export const encoding = ofText('no-encoding', text => {
+  try {
+    return new TextDecoder(text, { fatal: true }).encoding === 'replacement' ? undefined : text
+  } catch {
+    return undefined
+  }
+})
+
+/** The words of the column `cmd`, with what they are called once read. */
+const COMMANDS = {
+  add: 'add',
+  shift: 'shift',
+  del: 'del',
+  delete: 'del',
+  disable: 'disable',
+  suspend: 'disable',
+  enable: 'enable',
+} as const satisfies Record<string, Command>
+
+export const command: Kind<Command> = ofText(
+  'no-choice',
+  text => (Object.hasOwn(COMMANDS, text) ? COMMANDS[text as keyof typeof COMMANDS] : undefined),
+  { choices: Object.keys(COMMANDS).join(', ') },
+)
+
+const SEPARATORS = { ';': ';', ',': ',', ':': ':', tab: '\t', '\t': '\t', auto: 'auto' } as const
+
+export const separator: Kind<CsvOptions['separator']> = ofText('no-separator', text =>
+  Object.hasOwn(SEPARATORS, text) ? SEPARATORS[text as keyof typeof SEPARATORS] : undefined,
+)
+
+/** Five fields as of cron; croner would take a date as well, and fields for seconds and years. */
+export const cronExpression = ofText('no-cron-expression', text => {
+  try {
+    new CronPattern(text, undefined, { mode: '5-part' })
+    return text
+  } catch {
+    return undefined
+  }
+})
+
+/** The name that tells that a file is whole: it is made from the file's name, and lies beside it. */
+export const doneFile = ofText('no-done-file', text =>
+  text.includes('{name}') && text !== '{name}' && !text.includes('/') ? text : undefined,
+)
+
+/** What Moodle allows before its tables' names. */
+export const tablePrefix = ofText('no-table-prefix', text => (/^\w{0,32}$/.test(text) ? text : undefined))
+
+const isUrl = (text: string, schemes: readonly string[]): boolean => {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && url.hostname !== '' && schemes.includes(url.protocol)
+}
+
+/** Without a slash at its end, as Moodle has it. */
+export const siteAddress = ofText('no-site-address', text =>
+  isUrl(text, ['http:', 'https:']) ? text.replace(/\/+$/, '') : undefined,
+)
+
+export const smtpAddress = ofText('no-smtp-address', text => (isUrl(text, ['smtp:', 'smtps:']) ? text : undefined))
+
+export const mailAddress = ofText('no-mail-address', text => (/^[^\s@]+@[^\s@]+$/.test(text) ? text : undefined))
+
+export interface Listen {
+  readonly host: string
+  readonly port: number
+}
+
+/** `host:port`, an IPv6 address in brackets. Port 0 is any that is free. */
+export const listen: Kind<Listen> = ofText('no-listen-address', text => {
+  const match = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text)
+  const port = Number(match?.[3])
+  return match && port <= 65_535 ? { host: (match[1] ?? match[2])!, port } : undefined
+})
