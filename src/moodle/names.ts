@@ -1,0 +1,117 @@
+/**
+ * Finding users, courses, roles and groups by the names in a file. Equality is the database's: no JavaScript knows what
+ * `utf8mb4_unicode_ci` holds equal, so the server is asked, for the distinct names of a chunk at once.
+ */
+import type { Found } from '../plan/world.ts'
+import { type Moodle, select, table } from './connect.ts'
+
+/** A column by whose values rows are looked up. */
+export interface NameColumn {
+  readonly table: string
+  readonly column: string
+}
+
+/**
+ * Looks names up: the one row that is equal byte for byte, else the one row that the database finds equal.
+ * @param columns more columns to read, after the id and the name
+ * @param where more conditions, with their values
+ * @returns every name's row, or that there is none, or that it is ambiguous
+ */
+export async function findByName<Row extends readonly [id: number, name: string | number, ...rest: unknown[]]>(
+  moodle: Moodle,
+  by: NameColumn,
+  names: Iterable<string>,
+  columns: readonly string[] = [],
+  where = '1 = 1',
+  values: readonly unknown[] = [],
+): Promise<Map<string, Found<Row>>> {
+  const wanted = [...new Set(names)]
+  const found = new Map<string, Found<Row>>()
+  for (const name of wanted) found.set(name, { thing: null, ambiguous: false })
+  const askable = wanted.filter(name => canBeEqual(moodle, by, name))
+  if (askable.length === 0) return found
+  const rows = await select<Row>(
+    moodle,
+    `SELECT id, ${by.column}${columns.map(column => `, ${column}`).join('')}
+       FROM ${table(moodle, by.table)} WHERE ${by.column} IN (?) AND ${where}`,
+    [askable, ...values],
+  )
+  const exact = groupBy(rows, row => String(row[1]))
+  const inexact = askable.filter(name => !exact.has(name))
+  for (const name of askable) {
+    const equal = exact.get(name)
+    if (equal !== undefined) found.set(name, only(equal, false))
+  }
+  // What is left is not there, or is equal for the database alone; the second is rare, and worth another question.
+  if (inexact.length > 0 && rows.length > 0) {
+    const keys = await equalityKeys(moodle, by, [...inexact, ...exact.keys()])
+    const byKey = groupBy(rows, row => keys.get(String(row[1]))!)
+    for (const name of inexact) {
+      const equal = byKey.get(keys.get(name)!)
+      if (equal !== undefined) found.set(name, only(equal, true))
+    }
+  }
+  return found
+}
+
+function only<Row>(rows: readonly Row[], approximately: boolean): Found<Row> {
+  return rows.length === 1 ? { thing: rows[0]!, approximately } : { thing: null, ambiguous: true }
+}
+
+function groupBy<Item, Key>(items: readonly Item[], key: (item: Item) => Key): Map<Key, Item[]> {
+  const groups = new Map<Key, Item[]>()
+  for (const item of items) {
+    const of = key(item)
+    const group = groups.get(of)
+    if (group === undefined) groups.set(of, [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+/**
+ * By id only digits can be equal to anything: the server would take `5x` for 5.
+ * A column of three-byte characters holds no name with others, and asking for one would cost the index.
+ */
+function canBeEqual(moodle: Moodle, by: NameColumn, name: string): boolean {
+  if (by.column === 'id') return /^\d{1,18}$/.test(name)
+  const characterSet = moodle.columns.get(by.table)?.get(by.column)?.characterSet
+  return characterSet === 'utf8mb4' || !/[\u{10000}-\u{10FFFF}]/u.test(name)
+}
+
+const NAMES_A_QUESTION = 500
+
+/**
+ * Keys that are the same for names that the database holds equal in this column, and only for those: the weights of the
+ * names under the column's own collation (`WEIGHT_STRING`), trailing blanks left out where the collation pads.
+ */
+export async function equalityKeys(moodle: Moodle, by: NameColumn, names: Iterable<string>): Promise<Map<string, string>> {
+  const keys = new Map<string, string>()
+  const wanted = [...new Set(names)]
+  if (by.column === 'id') {
+    for (const name of wanted) keys.set(name, /^\d+$/.test(name) ? String(BigInt(name)) : name)
+    return keys
+  }
+  const facts = moodle.columns.get(by.table)?.get(by.column)
+  const collation = safeWord(facts?.collation)
+  const characterSet = safeWord(facts?.characterSet)
+  const inCollation = `CONVERT(? USING ${characterSet}) COLLATE ${collation}`
+  const [[pads] = [0]] = await select<[number]>(moodle, `SELECT ${inCollation} = ${inCollation}`, ['a', 'a '])
+  const compared = (name: string): string => (pads === 1 ? name.replace(/ +$/, '') : name)
+  for (let from = 0; from < wanted.length; from += NAMES_A_QUESTION) {
+    const some = wanted.slice(from, from + NAMES_A_QUESTION)
+    const rows = await select<[number, string]>(
+      moodle,
+      some.map((_, i) => `SELECT ${i}, HEX(WEIGHT_STRING(${inCollation}))`).join(' UNION ALL '),
+      some.map(compared),
+    )
+    for (const [i, weight] of rows) keys.set(some[i]!, weight)
+  }
+  return keys
+}
+
+/** Names of character sets and collations come from `information_schema`, and cannot be parameters. */
+function safeWord(word: string | null | undefined): string {
+  if (!/^\w+$/.test(word ?? '')) throw new Error(`not the name of a character set or collation: ${word}`)
+  return word!
+}

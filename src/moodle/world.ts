@@ -1,0 +1,347 @@
+/**
+ * The facts that a chunk of rows is planned against: a few large SELECTs, however many rows there are.
+ * Reads only. What it fills is `plan/world.ts`.
+ */
+import type { Config } from '../config/config.ts'
+import type { CommandRow, Row } from '../file/types.ts'
+import {
+  type Context,
+  type Course,
+  type Found,
+  type Group,
+  type Instance,
+  type Observer,
+  type Participant,
+  participant,
+  type Role,
+  type Site,
+  type World,
+  emptyTable,
+} from '../plan/world.ts'
+import { type Moodle, select, table } from './connect.ts'
+import type { Consequence, Needs, Prepared } from './consequences/consequence.ts'
+import { linkedCourseIds } from './consequences/linked-courses.ts'
+import { equalityKeys, findByName } from './names.ts'
+import type { Settings } from './site.ts'
+
+/** What stays the same for all chunks of a run. */
+export interface Ground {
+  readonly moodle: Moodle
+  readonly config: Config
+  readonly settings: Settings
+  readonly site: Site
+  readonly consequences: readonly Consequence[]
+  /**
+   * What earlier chunks of a simulated run have changed, which the database does not know. A real run begins every
+   * chunk with nothing remembered.
+   */
+  readonly remembered: Pick<World, 'coursesById' | 'participants'>
+}
+
+/** A world with what is to be written of it. */
+export interface LoadedWorld {
+  readonly world: World
+  readonly prepared: readonly Prepared[]
+}
+
+/**
+ * Loads the facts of a chunk.
+ * @param now Unix time in seconds: the moment at which the chunk happens
+ */
+export async function loadWorld(ground: Ground, rows: readonly Row[], now: number): Promise<LoadedWorld> {
+  const { moodle, config, settings, site } = ground
+  const commands = rows.filter((row): row is CommandRow => row.error === undefined)
+  const users = await findUsers(ground, commands)
+  const courses = await findCourses(ground, commands)
+  const roles = await findRoles(moodle, commands)
+
+  const named = things(courses).map(course => course.id)
+  const linked = await linkedCourseIds(moodle, site, named)
+  const courseIds = [...new Set([...named, ...linked])]
+  const userIds = [...new Set(things(users))]
+  const { coursesById, participants } = ground.remembered
+  await loadCourses(moodle, courseIds, coursesById)
+
+  const world: World = {
+    now,
+    site,
+    users,
+    courses: mapFound(courses, ({ id }) => coursesById.get(id)!),
+    roles,
+    groupKeys: await loadGroups(moodle, commands, named, coursesById),
+    coursesById,
+    participants,
+    contexts: emptyTable(),
+    enrolments: emptyTable(),
+    roleAssignments: emptyTable(),
+    groups: emptyTable(),
+    memberships: emptyTable(),
+    dirtyFlags: emptyTable(),
+    flagsByUser: new Map(),
+    observers: [],
+    waitingEvents: [],
+    changes: [],
+  }
+  const mayUnenrol = commands.some(row => row.command === 'del')
+  const touchesGroups = mayUnenrol || linked.length > 0 || commands.some(row => row.groupCommand !== null)
+  await loadParticipants(moodle, world, userIds, courseIds, touchesGroups)
+  await loadDirtyFlags(moodle, world, userIds)
+
+  const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol }
+  const prepared: Prepared[] = []
+  const observers = world.observers as Observer[]
+  for (const consequence of ground.consequences) {
+    const ready = await consequence.prepare(needs, world)
+    if (ready === null) continue
+    prepared.push(ready)
+    observers.push(ready.observer)
+  }
+  return { world, prepared }
+}
+
+function things<Thing>(found: ReadonlyMap<string, Found<Thing>>): Thing[] {
+  const all: Thing[] = []
+  for (const { thing } of found.values()) if (thing !== null) all.push(thing)
+  return all
+}
+
+function mapFound<A, B>(found: ReadonlyMap<string, Found<A>>, map: (thing: A) => B): Map<string, Found<B>> {
+  const mapped = new Map<string, Found<B>>()
+  for (const [name, one] of found) mapped.set(name, one.thing === null ? one : { ...one, thing: map(one.thing) })
+  return mapped
+}
+
+/** Users who are not deleted; by username those of this host alone. */
+async function findUsers({ moodle, config, settings }: Ground, rows: readonly CommandRow[]) {
+  const column = config.enrol.userIdentifier
+  const names = rows.map(row => row.uid)
+  const found =
+    column === 'username'
+      ? await findByName<[number, string]>(moodle, { table: 'user', column }, names, [], 'deleted = 0 AND mnethostid = ?', [
+          Number(settings('', 'mnet_localhost_id') ?? 1),
+        ])
+      : await findByName<[number, string]>(moodle, { table: 'user', column }, names, [], 'deleted = 0')
+  return mapFound(found, ([id]) => id)
+}
+
+async function findCourses({ moodle, config }: Ground, rows: readonly CommandRow[]) {
+  const column = config.enrol.courseIdentifier
+  const names = rows.map(row => row.cid)
+  const found = await findByName<[number, string]>(moodle, { table: 'course', column }, names)
+  return mapFound(found, ([id]) => ({ id }))
+}
+
+async function findRoles(moodle: Moodle, rows: readonly CommandRow[]): Promise<Map<string, Found<Role>>> {
+  const names = rows.map(row => row.role).filter(name => name !== '')
+  const found = await findByName<[number, string, string, number]>(moodle, { table: 'role', column: 'shortname' }, names, [
+    'name',
+    `EXISTS (SELECT 1 FROM ${table(moodle, 'role_context_levels')} l WHERE l.roleid = ${table(moodle, 'role')}.id AND l.contextlevel = 50)`,
+  ])
+  return mapFound(found, ([id, shortname, name, inCourses]) => ({ id, shortname, name, inCourses: inCourses === 1 }))
+}
+
+/** Courses with their context and instances. Those that are remembered stay as they are. */
+async function loadCourses(moodle: Moodle, ids: readonly number[], courses: Map<number, Course>): Promise<void> {
+  const wanted = ids.filter(id => !courses.has(id))
+  if (wanted.length === 0) return
+  const rows = await select<
+    [number, number, string, string, number, number, number | null, string | null]
+  >(
+    moodle,
+    `SELECT c.id, c.category, c.shortname, c.fullname, c.groupmode, c.enablecompletion, x.id, x.path
+       FROM ${table(moodle, 'course')} c
+       LEFT JOIN ${table(moodle, 'context')} x ON x.contextlevel = 50 AND x.instanceid = c.id
+      WHERE c.id IN (?)`,
+    [wanted],
+  )
+  const categories = new Map<number, Context | null>()
+  for (const [id, category, shortname, fullname, groupMode, completion, contextId, path] of rows) {
+    const context: Context | null =
+      contextId === null
+        ? null
+        : { id: contextId, fate: 'stored', level: 50, instanceId: id, path, parent: null }
+    const categoryContext = context === null ? await categoryContextOf(moodle, category, categories) : null
+    courses.set(id, {
+      id,
+      category,
+      shortname,
+      fullname,
+      groupMode,
+      completionEnabled: completion === 1,
+      context,
+      categoryContext,
+      instances: [],
+      groups: new Map(),
+      groupsById: new Map(),
+    })
+  }
+  const instances = await select<[number, string, number, number, number]>(
+    moodle,
+    `SELECT id, enrol, courseid, status, sortorder FROM ${table(moodle, 'enrol')} WHERE courseid IN (?)`,
+    [wanted],
+  )
+  for (const [id, method, courseId, status, sortOrder] of instances) {
+    const course = courses.get(courseId)!
+    const instance: Instance = { id, method, course, status, sortOrder }
+    course.instances.push(instance)
+  }
+}
+
+/** The context of a category: there, or to be made under those above it. `context_coursecat::instance` */
+async function categoryContextOf(
+  moodle: Moodle,
+  category: number,
+  known: Map<number, Context | null>,
+): Promise<Context | null> {
+  const before = known.get(category)
+  if (before !== undefined) return before
+  const [row] = await select<[number | null, number | null, string | null]>(
+    moodle,
+    category === 0
+      ? `SELECT NULL, id, path FROM ${table(moodle, 'context')} WHERE contextlevel = 10 AND 0 = ?`
+      : `SELECT k.parent, x.id, x.path FROM ${table(moodle, 'course_categories')} k
+           LEFT JOIN ${table(moodle, 'context')} x ON x.contextlevel = 40 AND x.instanceid = k.id WHERE k.id = ?`,
+    [category],
+  )
+  const [parent, id, path] = row ?? [null, null, null]
+  const level = category === 0 ? 10 : 40
+  const context: Context =
+    id !== null
+      ? { id, fate: 'stored', level, instanceId: category, path, parent: null }
+      : {
+          id: null,
+          fate: 'new',
+          level,
+          instanceId: category,
+          path: null,
+          parent: await categoryContextOf(moodle, parent ?? 0, known),
+        }
+  known.set(category, context)
+  return context
+}
+
+const GROUP_NAME = { table: 'groups', column: 'name' } as const
+
+/** The groups that rows name, and the keys of all names. @returns the key of every name in the chunk */
+async function loadGroups(
+  moodle: Moodle,
+  rows: readonly CommandRow[],
+  courseIds: readonly number[],
+  courses: ReadonlyMap<number, Course>,
+): Promise<Map<string, string>> {
+  const names = new Set(rows.flatMap(row => (row.groupCommand === null ? [] : row.groups)))
+  if (names.size === 0 || courseIds.length === 0) return new Map()
+  const found = await select<[number, number, string, number]>(
+    moodle,
+    `SELECT id, courseid, name, timemodified FROM ${table(moodle, 'groups')}
+      WHERE courseid IN (?) AND name IN (?) ORDER BY id`,
+    [courseIds, [...names]],
+  )
+  const keys = await equalityKeys(moodle, GROUP_NAME, [...names, ...found.map(([, , name]) => name)])
+  for (const [id, courseId, name, timeModified] of found) {
+    const course = courses.get(courseId)!
+    const group = groupOf(course, id, name, timeModified)
+    const key = keys.get(name)!
+    const equal = course.groups.get(key)
+    if (equal === undefined) course.groups.set(key, [group])
+    // Of a simulated run, groups made by earlier chunks stand after those that are stored.
+    else if (!equal.includes(group)) equal.splice(equal.filter(({ id }) => id !== null).length, 0, group)
+  }
+  return keys
+}
+
+function groupOf(course: Course, id: number, name: string, timeModified: number): Group {
+  let group = course.groupsById.get(id)
+  if (group === undefined) {
+    group = { id, fate: 'stored', course, name, timeModified }
+    course.groupsById.set(id, group)
+  }
+  return group
+}
+
+/** Who is what in which course: enrolments, roles in the course context, memberships. */
+async function loadParticipants(
+  moodle: Moodle,
+  world: World,
+  userIds: readonly number[],
+  courseIds: readonly number[],
+  withGroups: boolean,
+): Promise<void> {
+  if (userIds.length === 0 || courseIds.length === 0) return
+  const remembered = new Set(world.participants.values())
+  const fill = (course: Course, userId: number, add: (person: Participant) => void): void => {
+    const person = participant(world, course, userId)
+    if (!remembered.has(person)) add(person)
+  }
+  const courses = courseIds.map(id => world.coursesById.get(id)!)
+  const instances = new Map(courses.flatMap(course => course.instances).map(instance => [instance.id, instance]))
+  const enrolments =
+    instances.size === 0
+      ? []
+      : await select<[number, number, number, number, number, number, number, number, number]>(
+          moodle,
+          `SELECT id, enrolid, userid, status, timestart, timeend, modifierid, timecreated, timemodified
+             FROM ${table(moodle, 'user_enrolments')} WHERE userid IN (?) AND enrolid IN (?) ORDER BY id`,
+          [userIds, [...instances.keys()]],
+        )
+  for (const [id, instanceId, userId, status, timeStart, timeEnd, modifierId, timeCreated, timeModified] of enrolments) {
+    const instance = instances.get(instanceId)!
+    fill(instance.course, userId, person =>
+      person.enrolments.add({
+        id,
+        fate: 'stored',
+        instance,
+        userId,
+        status,
+        timeStart,
+        timeEnd,
+        modifierId,
+        timeCreated,
+        timeModified,
+      }),
+    )
+  }
+  const byContext = new Map(courses.flatMap(course => (course.context?.id == null ? [] : [[course.context.id, course]])))
+  const roles =
+    byContext.size === 0
+      ? []
+      : await select<[number, number, number, number, string, number]>(
+          moodle,
+          `SELECT id, contextid, userid, roleid, component, itemid FROM ${table(moodle, 'role_assignments')}
+            WHERE userid IN (?) AND contextid IN (?) ORDER BY id`,
+          [userIds, [...byContext.keys()]],
+        )
+  for (const [id, contextId, userId, roleId, component, itemId] of roles) {
+    const course = byContext.get(contextId)!
+    fill(course, userId, person =>
+      person.roles.add({ id, fate: 'stored', course, userId, roleId, component, itemId }),
+    )
+  }
+  if (!withGroups) return
+  const memberships = await select<[number, number, number, string, number, number, string, number]>(
+    moodle,
+    `SELECT m.id, m.groupid, m.userid, m.component, m.itemid, g.courseid, g.name, g.timemodified
+       FROM ${table(moodle, 'groups_members')} m JOIN ${table(moodle, 'groups')} g ON g.id = m.groupid
+      WHERE m.userid IN (?) AND g.courseid IN (?) ORDER BY m.id`,
+    [userIds, courseIds],
+  )
+  for (const [id, groupId, userId, component, itemId, courseId, name, timeModified] of memberships) {
+    const course = world.coursesById.get(courseId)!
+    const group = groupOf(course, groupId, name, timeModified)
+    fill(course, userId, person =>
+      person.memberships.set(group, { id, fate: 'stored', group, userId, component, itemId }),
+    )
+  }
+}
+
+/** The first flag of each user: the table has no unique key, and Moodle updates the first. */
+async function loadDirtyFlags(moodle: Moodle, world: World, userIds: readonly number[]): Promise<void> {
+  if (userIds.length === 0) return
+  const rows = await select<[number, string]>(
+    moodle,
+    `SELECT MIN(id), name FROM ${table(moodle, 'cache_flags')}
+      WHERE flagtype = 'accesslib/dirtyusers' AND name IN (?) GROUP BY name`,
+    [userIds.map(String)],
+  )
+  for (const [id, name] of rows) world.flagsByUser.set(Number(name), { id, fate: 'stored', userId: Number(name) })
+}

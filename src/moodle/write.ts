@@ -1,0 +1,261 @@
+/**
+ * Writing what planning has made of a chunk: for each table one DELETE, one UPDATE, one INSERT where it can be.
+ * Runs inside the transaction of its caller. Ids of new rows are known once their table is written, so tables that
+ * refer to others come after them.
+ */
+import type { ResultSetHeader } from 'mysql2/promise'
+import type { Context, Stored, Table, World } from '../plan/world.ts'
+import { type Moodle, table } from './connect.ts'
+
+export type Value = string | number | null
+
+/** How the rows of a table are written, and which of them have been touched. */
+export interface TableRows {
+  /** Without prefix. */
+  readonly name: string
+  /** The columns of a new row, without `id`. */
+  readonly columns: readonly string[]
+  /** Those of them that a change may alter. */
+  readonly mutable?: readonly string[]
+  /** The log tells the ids of these rows, so that even a row that came and went within the chunk must have had one. */
+  readonly idsAreTold?: boolean
+  readonly rows: Iterable<WritableRow>
+}
+
+export interface WritableRow {
+  readonly row: Stored
+  /** Values by column; called when everything that the row refers to has its id. */
+  readonly values: () => Readonly<Record<string, Value>>
+}
+
+/** The id of a row that has been written, or was there. */
+export function idOf(row: Stored): number {
+  if (row.id === null) throw new Error('a row was referred to before it was written')
+  return row.id
+}
+
+/** Makes the rows of a table writable, in the order in which planning touched them. */
+export function* writable<Row extends Stored>(
+  rows: Table<Row>,
+  values: (row: Row) => Readonly<Record<string, Value>>,
+): Generator<WritableRow> {
+  for (const row of rows.touched) yield { row, values: () => values(row) }
+}
+
+/** Writes what a chunk has changed, and what followed from it. */
+export async function writeWorld(moodle: Moodle, world: World, following: readonly TableRows[]): Promise<void> {
+  await writeContexts(moodle, world.contexts.touched)
+  for (const rows of coreTables(moodle, world)) await writeTable(moodle, rows)
+  for (const rows of following) await writeTable(moodle, rows)
+}
+
+/** The tables of the operations themselves, every column given: the schema's defaults are not Moodle's. */
+function coreTables(moodle: Moodle, world: World): TableRows[] {
+  const { now, site } = world
+  const has = (name: string, column: string): boolean => moodle.columns.get(name)?.has(column) ?? false
+  return [
+    {
+      name: 'groups',
+      columns: [
+        'courseid',
+        'idnumber',
+        'name',
+        'description',
+        'descriptionformat',
+        'enrolmentkey',
+        'picture',
+        'timecreated',
+        'timemodified',
+        // In 3.9, and no longer in 4.1.
+        ...(has('groups', 'hidepicture') ? ['hidepicture'] : []),
+        // From 4.2 on.
+        ...(has('groups', 'visibility') ? ['visibility', 'participation'] : []),
+      ],
+      mutable: ['timemodified'],
+      rows: writable(world.groups, group => ({
+        courseid: group.course.id,
+        idnumber: '',
+        name: group.name,
+        description: null,
+        descriptionformat: 0,
+        enrolmentkey: null,
+        picture: 0,
+        hidepicture: 0,
+        visibility: 0,
+        participation: 1,
+        timecreated: now,
+        timemodified: group.timeModified,
+      })),
+    },
+    {
+      name: 'user_enrolments',
+      columns: ['status', 'enrolid', 'userid', 'timestart', 'timeend', 'modifierid', 'timecreated', 'timemodified'],
+      mutable: ['status', 'timestart', 'timeend', 'modifierid', 'timemodified'],
+      idsAreTold: true,
+      rows: writable(world.enrolments, row => ({
+        status: row.status,
+        enrolid: row.instance.id,
+        userid: row.userId,
+        timestart: row.timeStart,
+        timeend: row.timeEnd,
+        modifierid: row.modifierId,
+        timecreated: row.timeCreated,
+        timemodified: row.timeModified,
+      })),
+    },
+    {
+      name: 'role_assignments',
+      columns: ['roleid', 'contextid', 'userid', 'timemodified', 'modifierid', 'component', 'itemid', 'sortorder'],
+      idsAreTold: true,
+      rows: writable(world.roleAssignments, row => ({
+        roleid: row.roleId,
+        contextid: idOf(row.course.context!),
+        userid: row.userId,
+        timemodified: now,
+        modifierid: site.actorId,
+        component: row.component,
+        itemid: row.itemId,
+        sortorder: 0,
+      })),
+    },
+    {
+      name: 'groups_members',
+      columns: ['groupid', 'userid', 'timeadded', 'component', 'itemid'],
+      rows: writable(world.memberships, row => ({
+        groupid: idOf(row.group),
+        userid: row.userId,
+        timeadded: now,
+        component: row.component,
+        itemid: row.itemId,
+      })),
+    },
+    {
+      name: 'cache_flags',
+      columns: ['flagtype', 'name', 'timemodified', 'value', 'expiry'],
+      mutable: ['timemodified', 'value', 'expiry'],
+      rows: writable(world.dirtyFlags, flag => ({
+        flagtype: 'accesslib/dirtyusers',
+        name: String(flag.userId),
+        timemodified: now,
+        value: '1',
+        expiry: now + site.sessionTimeout,
+      })),
+    },
+  ]
+}
+
+/** Contexts are made one by one, as Moodle does: the path ends with the row's own id. `context::insert_context_record` */
+async function writeContexts(moodle: Moodle, contexts: ReadonlySet<Context>): Promise<void> {
+  for (const context of contexts) {
+    const [{ insertId }] = await moodle.connection.query<ResultSetHeader>(
+      `INSERT INTO ${table(moodle, 'context')} (contextlevel, instanceid, path, depth, locked) VALUES (?, ?, NULL, 0, 0)`,
+      [context.level, context.instanceId],
+    )
+    context.id = insertId
+    context.path = `${context.parent?.path ?? ''}/${insertId}`
+    await moodle.connection.query(`UPDATE ${table(moodle, 'context')} SET path = ?, depth = ? WHERE id = ?`, [
+      context.path,
+      context.path.split('/').length - 1,
+      insertId,
+    ])
+  }
+}
+
+/** Deletes before it inserts, so that a row that was removed and made again does not meet itself in a unique key. */
+async function writeTable(moodle: Moodle, { name, columns, mutable, idsAreTold, rows }: TableRows): Promise<void> {
+  const removed: number[] = []
+  const passing: WritableRow[] = []
+  const changed: WritableRow[] = []
+  const made: WritableRow[] = []
+  for (const writable of rows) {
+    const { fate, id } = writable.row
+    if (fate === 'removed') removed.push(id!)
+    else if (fate === 'passing') passing.push(writable)
+    else if (fate === 'changed') changed.push(writable)
+    else if (fate === 'new') made.push(writable)
+  }
+  await deleteRows(moodle, name, removed)
+  if (idsAreTold) {
+    for (const writable of passing) {
+      await insertRows(moodle, name, columns, [writable])
+      await deleteRows(moodle, name, [idOf(writable.row)])
+    }
+  }
+  await updateRows(moodle, name, mutable ?? [], changed)
+  await insertRows(moodle, name, columns, made)
+}
+
+async function deleteRows(moodle: Moodle, name: string, ids: readonly number[]): Promise<void> {
+  for (const some of slices(ids)) {
+    await moodle.connection.query(`DELETE FROM ${table(moodle, name)} WHERE id IN (?)`, [some])
+  }
+}
+
+/** One statement for all rows that are to have the same values: most changes of a chunk are alike. */
+async function updateRows(
+  moodle: Moodle,
+  name: string,
+  columns: readonly string[],
+  rows: readonly WritableRow[],
+): Promise<void> {
+  const alike = new Map<string, { values: Value[]; ids: number[] }>()
+  for (const { row, values } of rows) {
+    const all = values()
+    const own = columns.map(column => all[column]!)
+    const key = JSON.stringify(own)
+    const same = alike.get(key)
+    if (same === undefined) alike.set(key, { values: own, ids: [idOf(row)] })
+    else same.ids.push(idOf(row))
+  }
+  const set = columns.map(column => `${column} = ?`).join(', ')
+  for (const { values, ids } of alike.values()) {
+    // In the order of the primary key, so that two writers do not wait for each other in a circle.
+    ids.sort((a, b) => a - b)
+    for (const some of slices(ids)) {
+      await moodle.connection.query(`UPDATE ${table(moodle, name)} SET ${set} WHERE id IN (?)`, [...values, some])
+    }
+  }
+}
+
+const ROWS_A_STATEMENT = 1_000
+
+function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
+  for (let from = 0; from < items.length; from += ROWS_A_STATEMENT) yield items.slice(from, from + ROWS_A_STATEMENT)
+}
+
+/**
+ * Inserts rows and learns their ids: InnoDB gives consecutive ones to an INSERT whose number of rows it knows beforehand,
+ * in every `innodb_autoinc_lock_mode`, in steps of `auto_increment_increment`.
+ */
+async function insertRows(
+  moodle: Moodle,
+  name: string,
+  columns: readonly string[],
+  rows: readonly WritableRow[],
+): Promise<void> {
+  const head = `INSERT INTO ${table(moodle, name)} (${columns.join(', ')}) VALUES `
+  let tuples: string[] = []
+  let bytes = 0
+  let first = 0
+  const flush = async (end: number): Promise<void> => {
+    if (tuples.length === 0) return
+    const [{ insertId }] = await moodle.connection.query<ResultSetHeader>(head + tuples.join(','))
+    for (let i = first; i < end; i += 1) rows[i]!.row.id = insertId + (i - first) * moodle.idStep
+    tuples = []
+    bytes = 0
+    first = end
+  }
+  const template = `(${columns.map(() => '?').join(',')})`
+  for (const [i, { values }] of rows.entries()) {
+    const all = values()
+    const tuple = moodle.connection.format(
+      template,
+      columns.map(column => all[column]!),
+    )
+    const size = Buffer.byteLength(tuple) + 1
+    if (tuples.length >= ROWS_A_STATEMENT || bytes + size + head.length > moodle.maxStatementBytes) await flush(i)
+    tuples.push(tuple)
+    bytes += size
+  }
+  await flush(rows.length)
+}

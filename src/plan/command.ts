@@ -1,0 +1,83 @@
+/** The command of a row whose names are all known: `add`, `shift`, `del`, `disable`, `enable`. */
+import { assignRole, enrol, unassignRole, unenrol, updateEnrolment } from './operations.ts'
+import type { Resolved } from './plan-row.ts'
+import { timesThen } from './times.ts'
+import { type Instance, participant, type RoleAssignment, type World } from './world.ts'
+
+/**
+ * Methods that leave the roles they assign as if assigned by hand: `roles_protected()` is false, and enrolling is not
+ * overridden (as `flatfile` does). Every other method marks them with itself and its instance.
+ */
+const UNPROTECTED_METHODS: ReadonlySet<string> = new Set(['manual', 'self', 'paypal', 'fee'])
+
+const BY_HAND = { component: '', itemId: 0 } as const
+
+const markOf = (instance: Instance | null): { component: string; itemId: number } =>
+  instance === null || UNPROTECTED_METHODS.has(instance.method)
+    ? BY_HAND
+    : { component: `enrol_${instance.method}`, itemId: instance.id }
+
+/** Does what the row's command says; the group command comes after. */
+export function applyCommand(resolved: Resolved, world: World): void {
+  switch (resolved.row.command) {
+    case 'add':
+      return add(resolved, world)
+    case 'shift':
+      add(resolved, world)
+      return removeOtherRoles(resolved, world)
+    case 'del':
+      return resolved.instance === null ? removeRolesByHand(resolved, world) : unenrolFrom(resolved, world)
+    case 'disable':
+      return setStatus(resolved, world, 1)
+    case 'enable':
+      return setStatus(resolved, world, 0)
+  }
+}
+
+function add({ row, course, userId, role, instance, enrolments }: Resolved, world: World): void {
+  const roleId = role!.id
+  if (instance !== null) {
+    const [enrolment] = enrolments
+    const values = { status: 0, ...timesThen(row, enrolment, world.now) }
+    if (enrolment !== undefined) updateEnrolment(world, enrolment, values)
+    else {
+      const made = enrol(world, instance, userId, values)
+      for (const observer of world.observers) observer.afterEnrolling?.(made, roleId, world)
+    }
+  }
+  const { component, itemId } = markOf(instance)
+  assignRole(world, course, userId, roleId, component, itemId)
+}
+
+/** `shift`: every other role that was assigned by hand or by this instance. */
+function removeOtherRoles({ course, userId, role, instance }: Resolved, world: World): void {
+  const own = instance === null ? null : { component: `enrol_${instance.method}`, itemId: instance.id }
+  const replaced = (assignment: RoleAssignment): boolean =>
+    assignment.roleId !== role!.id && (isMarked(assignment, BY_HAND) || (own !== null && isMarked(assignment, own)))
+  for (const assignment of rolesOf(course, userId, world).filter(replaced)) unassignRole(world, assignment)
+}
+
+function removeRolesByHand({ course, userId, role }: Resolved, world: World): void {
+  for (const assignment of rolesOf(course, userId, world)) {
+    if (isMarked(assignment, BY_HAND) && (role === null || assignment.roleId === role.id)) {
+      unassignRole(world, assignment)
+    }
+  }
+}
+
+function unenrolFrom({ enrolments }: Resolved, world: World): void {
+  for (const enrolment of enrolments) unenrol(world, enrolment)
+}
+
+function setStatus({ row, enrolments, instance }: Resolved, world: World, status: number): void {
+  for (const enrolment of enrolments) {
+    const times = status === 0 && instance !== null ? timesThen(row, enrolment, world.now) : {}
+    updateEnrolment(world, enrolment, { status, ...times })
+  }
+}
+
+const isMarked = (assignment: RoleAssignment, mark: { component: string; itemId: number }): boolean =>
+  assignment.component === mark.component && assignment.itemId === mark.itemId
+
+const rolesOf = (course: Resolved['course'], userId: number, world: World): RoleAssignment[] =>
+  [...participant(world, course, userId).roles].sort((a, b) => a.roleId - b.roleId)

@@ -1,0 +1,68 @@
+/** What was done, as plain data: codes and arguments, no sentences. Text and JSON are made of it beside this file. */
+import type { FileError, FileWarning } from '../file/types.ts'
+import type { RowErrorCode, RowResult, RowWarningCode } from '../plan/outcome.ts'
+import type { ChangeWord } from '../plan/world.ts'
+
+/** How the report's summary counts each change. */
+const COUNTED: Readonly<Record<ChangeWord, string>> = {
+  enrolled: 'enrolled',
+  'enrolment-updated': 'enrolmentsUpdated',
+  suspended: 'suspended',
+  reactivated: 'reactivated',
+  unenrolled: 'unenrolled',
+  'role-assigned': 'rolesAssigned',
+  'role-removed': 'rolesRemoved',
+  'group-created': 'groupsCreated',
+  'group-member-added': 'groupMembersAdded',
+  'group-member-removed': 'groupMembersRemoved',
+}
+
+export interface Summary {
+  rows: number
+  applied: number
+  unchanged: number
+  failed: number
+  /** Comments and empty lines. */
+  passedOver: number
+  /** By the names of `COUNTED`, all of them, in that order. */
+  readonly changes: Record<string, number>
+  /** Rows that failed, by their error. */
+  readonly errors: Partial<Record<RowErrorCode, number>>
+  /** Rows that were warned, by each warning; rows that failed left out. */
+  readonly warnings: Partial<Record<RowWarningCode, number>>
+}
+
+export interface Report {
+  /** The run's id. */
+  readonly run: string
+  readonly simulated: boolean
+  readonly startedAt: Date
+  readonly finishedAt: Date
+  readonly file: {
+    readonly name: string
+    readonly sha256: string
+    readonly outcome: 'processed' | 'refused'
+    readonly errors: readonly FileError[]
+    readonly warnings: readonly FileWarning[]
+  }
+  readonly summary: Summary
+  /** Where the retry file is; null where no row failed, or the run was simulated. */
+  readonly retryFile: string | null
+}
+
+export function emptySummary(passedOver: number): Summary {
+  const changes = Object.fromEntries(Object.values(COUNTED).map(name => [name, 0]))
+  return { rows: 0, applied: 0, unchanged: 0, failed: 0, passedOver, changes, errors: {}, warnings: {} }
+}
+
+/** Counts a row into the summary. */
+export function count(summary: Summary, result: RowResult): void {
+  summary.rows += 1
+  summary[result.outcome] += 1
+  for (const word of result.changes) summary.changes[COUNTED[word]]! += 1
+  if (result.error !== undefined) {
+    summary.errors[result.error.code] = (summary.errors[result.error.code] ?? 0) + 1
+    return
+  }
+  for (const { code } of result.warnings) summary.warnings[code] = (summary.warnings[code] ?? 0) + 1
+}
