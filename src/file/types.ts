@@ -5,8 +5,24 @@ export type Separator = ';' | ',' | ':' | '\t'
 
 /** The columns that a header may have, in small letters. */
 export const COLUMNS = [
-  'cmd', 'cid', 'uid', 'rolename', 'enrol', 'starttime', 'endtime', 'gcmd',
-  'g1', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7', 'g8', 'g9', 'hidden',
+  'cmd',
+  'cid',
+  'uid',
+  'rolename',
+  'enrol',
+  'starttime',
+  'endtime',
+  'gcmd',
+  'g1',
+  'g2',
+  'g3',
+  'g4',
+  'g5',
+  'g6',
+  'g7',
+  'g8',
+  'g9',
+  'hidden',
 ] as const // prettier-ignore
 export type Column = (typeof COLUMNS)[number]
 
@@ -93,7 +109,10 @@ export interface CommandRow extends Place {
   readonly groupCommand: GroupCommand | null
   /** The cells g1 … g9 that are not empty, in their order. */
   readonly groups: readonly string[]
-  readonly groupWarning: { readonly code: 'bad-group-command' | 'group-command-empty'; readonly args: MessageArguments } | null
+  readonly groupWarning: {
+    readonly code: 'bad-group-command' | 'group-command-empty'
+    readonly args: MessageArguments
+  } | null
 }
 
 export type Row = UnreadableRow | CommandRow

@@ -1,0 +1,97 @@
+/**
+ * A record to a row: what its cells say, or the first thing that is wrong with them. Whether Moodle knows what they name is
+ * not asked here.
+ */
+import { excerpt } from './excerpt.ts'
+import type { CsvRecord } from './records.ts'
+import { parseTime } from './time.ts'
+import type { Column, Command, CommandRow, GroupCommand, ReadingErrorCode, Row, UnreadableRow } from './types.ts'
+
+/** The words of the `cmd` column, as they are to be written. */
+export const COMMAND_WORDS = ['add', 'shift', 'del', 'delete', 'disable', 'suspend', 'enable'] as const
+export type CommandWord = (typeof COMMAND_WORDS)[number]
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map<CommandWord, Command>([
+  ['add', 'add'],
+  ['shift', 'shift'],
+  ['del', 'del'],
+  ['delete', 'del'],
+  ['disable', 'disable'],
+  ['suspend', 'disable'],
+  ['enable', 'enable'],
+])
+
+const GROUP_COMMANDS: ReadonlySet<string> = new Set<GroupCommand>([
+  'gadd',
+  'gaddcreate',
+  'greplace',
+  'greplacecreate',
+  'gdel',
+])
+const isGroupCommand = (word: string): word is GroupCommand => GROUP_COMMANDS.has(word)
+
+const GROUP_COLUMNS = ['g1', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7', 'g8', 'g9'] as const satisfies readonly Column[]
+
+export interface RowRules {
+  /** What an empty `cmd` means, or none. */
+  readonly defaultCommand: CommandWord
+  /** Moodle's, by its IANA name. */
+  readonly timeZone: string
+}
+
+/** What reads the records below a header of these columns. */
+export function rowReader(columns: readonly Column[], rules: RowRules): (record: CsvRecord) => Row {
+  const place = (column: Column) => columns.indexOf(column)
+  const [cmd, uid, cid, rolename] = [place('cmd'), place('uid'), place('cid'), place('rolename')]
+  const [enrol, starttime, endtime] = [place('enrol'), place('starttime'), place('endtime')]
+  const gcmd = place('gcmd')
+  const groupPlaces = GROUP_COLUMNS.map(place).filter(i => i !== -1)
+  /** A line may end early, but not before the last of the columns that must be there. */
+  const fewestCells = Math.max(uid, cid, rolename) + 1
+  const defaultCommand = COMMANDS.get(rules.defaultCommand)!
+
+  return record => {
+    const { cells, line, offset, length } = record
+    const unreadable = (code: ReadingErrorCode, args: UnreadableRow['error']['args'] = {}): UnreadableRow => {
+      return { error: { code, args }, line, offset, length }
+    }
+    const cell = (i: number) => cells[i] ?? ''
+
+    if (record.badQuoting) return unreadable('bad-quoting')
+    if (cells.length > columns.length || cells.length < fewestCells) {
+      return unreadable('wrong-number-of-cells', { found: cells.length, expected: columns.length })
+    }
+    const word = cell(cmd)
+    const command = word === '' ? defaultCommand : COMMANDS.get(word)
+    if (command === undefined) return unreadable('bad-command', { found: excerpt(word) })
+    if (cell(uid) === '') return unreadable('empty-user')
+    if (cell(cid) === '') return unreadable('empty-course')
+    const start = cell(starttime) === '' ? undefined : parseTime(cell(starttime), rules.timeZone)
+    if (start === null) return unreadable('bad-time', { column: 'starttime', found: excerpt(cell(starttime)) })
+    const end = endtime === -1 ? undefined : cell(endtime) === '' ? 0 : parseTime(cell(endtime), rules.timeZone)
+    if (end === null) return unreadable('bad-time', { column: 'endtime', found: excerpt(cell(endtime)) })
+
+    const groups = groupPlaces.map(cell).filter(name => name !== '')
+    const groupWord = cell(gcmd)
+    return {
+      command,
+      uid: cell(uid),
+      cid: cell(cid),
+      role: cell(rolename),
+      method: enrol === -1 ? null : cell(enrol) || 'manual',
+      start,
+      end,
+      groupCommand: isGroupCommand(groupWord) ? groupWord : null,
+      groups,
+      groupWarning: groupWarningOf(groupWord, groups),
+      line,
+      offset,
+      length,
+    }
+  }
+}
+
+function groupWarningOf(word: string, groups: readonly string[]): CommandRow['groupWarning'] {
+  if (word === '') return groups.length === 0 ? null : { code: 'group-command-empty', args: {} }
+  return isGroupCommand(word) ? null : { code: 'bad-group-command', args: { found: excerpt(word) } }
+}
