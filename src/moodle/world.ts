@@ -107,7 +107,10 @@ function things<Thing>(found: ReadonlyMap<string, Found<Thing>>): Thing[] {
 
 function mapFound<A, B>(found: ReadonlyMap<string, Found<A>>, map: (thing: A) => B): Map<string, Found<B>> {
   const mapped = new Map<string, Found<B>>()
-  for (const [name, one] of found) mapped.set(name, one.thing === null ? one : { ...one, thing: map(one.thing) })
+  for (const [name, one] of found) {
+    if ('ambiguous' in one) mapped.set(name, one)
+    else mapped.set(name, { thing: map(one.thing), approximately: one.approximately })
+  }
   return mapped
 }
 

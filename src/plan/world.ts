@@ -171,22 +171,25 @@ export type MoodleEvent =
   | { readonly name: 'group-member-removed'; readonly membership: Membership }
   | { readonly name: 'other'; readonly entry: LogEntry }
 
+/** What the log keeps beside an event. */
+export type LogValue = null | boolean | number | string | { readonly [key: string]: LogValue }
+
 /** An event that only the log hears of, in the log's own terms. */
 export interface LogEntry {
   readonly component: string
   readonly action: string
   readonly target: string
   readonly objectTable: string
-  readonly object: Stored
+  /** Told when written, since it may be the id of a new row. */
+  readonly objectId: () => number
   readonly crud: 'c' | 'u' | 'd'
   readonly eduLevel: number
-  /** The context's row, or what it is of where that is not at hand. */
-  readonly context: Context
+  readonly context: Pick<Context, 'id' | 'level' | 'instanceId'>
   readonly courseId: number
   readonly userId: number
   readonly relatedUserId: number | null
   /** Made when written, since it may name ids; null is JSON's null. */
-  readonly other: () => unknown
+  readonly other: () => LogValue
 }
 
 /**
@@ -260,4 +263,13 @@ export function participant(world: Pick<World, 'participants'>, course: Course, 
     world.participants.set(key, found)
   }
   return found
+}
+
+/** Those whom planning has changed in any way, whoever is left of what tied them. */
+export function touchedParticipants(world: World): Set<Participant> {
+  const touched = new Set<Participant>()
+  for (const row of world.enrolments.touched) touched.add(participant(world, row.instance.course, row.userId))
+  for (const row of world.roleAssignments.touched) touched.add(participant(world, row.course, row.userId))
+  for (const row of world.memberships.touched) touched.add(participant(world, row.group.course, row.userId))
+  return touched
 }

@@ -48,8 +48,9 @@ export async function* reportAsJson(report: Report, rows: AsyncIterable<RowResul
   yield `${piece.join('')}]}\n`
 }
 
-function rowAsJson({ place, outcome, error, warnings, changes }: RowResult, lang: Lang): object {
-  const messages = sentencesOf({ error, warnings }, lang)
+function rowAsJson(result: RowResult, lang: Lang): object {
+  const { place, outcome, error, warnings, changes } = result
+  const messages = sentencesOf(result, lang)
   return {
     line: place.line,
     outcome,
@@ -61,7 +62,7 @@ function rowAsJson({ place, outcome, error, warnings, changes }: RowResult, lang
 }
 
 /** What there is to say of a row: its error, or its warnings. */
-export function sentencesOf({ error, warnings }: Pick<RowResult, 'error' | 'warnings'>, lang: Lang): string[] {
+export function sentencesOf({ error, warnings }: RowResult, lang: Lang): string[] {
   return error === undefined
     ? warnings.map(({ code, args }) => say(lang, `row-warning.${code}`, args))
     : [say(lang, `row-error.${error.code}`, error.args)]

@@ -1,0 +1,121 @@
+/**
+ * One chunk, one transaction: its facts are loaded, its rows planned, its changes written, or none of it.
+ * Which errors deserve another try, and which make one row fail alone, is decided here.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { EXIT, Problem } from '../errors.ts'
+import type { Row } from '../file/types.ts'
+import type { RowResult } from '../plan/outcome.ts'
+import { planRow, type Rules } from '../plan/plan-row.ts'
+import { type Participant, touchedParticipants, type World } from '../plan/world.ts'
+import { type Ground, loadWorld } from './world.ts'
+import { writeWorld } from './write.ts'
+
+/**
+ * Errors that go away by themselves: others hold the rows, or have just made the row that we were about to make.
+ * The chunk's facts are then loaded again and its rows planned again, since the world has moved. Milliseconds.
+ */
+const WORTH_ANOTHER_TRY: Readonly<Record<string, { readonly min: number; readonly max: number; readonly tries: number }>> = {
+  ER_LOCK_DEADLOCK: { min: 20, max: 2_000, tries: 12 },
+  ER_LOCK_WAIT_TIMEOUT: { min: 500, max: 5_000, tries: 6 },
+  ER_DUP_ENTRY: { min: 1, max: 100, tries: 5 },
+  ER_CHECKREAD: { min: 1, max: 100, tries: 5 },
+}
+
+/** Errors that a row's own values cause: it fails alone. A duplicate that stays one is such an error, too. */
+const ROW_ERRORS: ReadonlySet<string> = new Set([
+  'ER_DUP_ENTRY',
+  'ER_DATA_TOO_LONG',
+  'ER_TRUNCATED_WRONG_VALUE',
+  'ER_TRUNCATED_WRONG_VALUE_FOR_FIELD',
+  'ER_WARN_DATA_OUT_OF_RANGE',
+  'ER_BAD_NULL_ERROR',
+  'ER_NO_DEFAULT_FOR_FIELD',
+  'ER_NO_REFERENCED_ROW_2',
+  'ER_ROW_IS_REFERENCED_2',
+  'ER_CONSTRAINT_FAILED',
+  'ER_CHECK_CONSTRAINT_VIOLATED',
+  'ER_SIGNAL_EXCEPTION',
+])
+
+/** What a chunk needs beyond its facts. */
+export interface ChunkGround extends Ground {
+  readonly rules: Rules
+  readonly simulate: boolean
+}
+
+/**
+ * Applies a chunk of rows, or, simulated, plans it and leaves the database as it is.
+ * @param clock the present in milliseconds; looked at anew for each try, so that Moodle's sessions notice the change
+ * @returns the rows' results, in their order
+ * @throws Problem 69 where other programs stay in the way; whatever else the database says
+ */
+export async function applyChunk(ground: ChunkGround, rows: readonly Row[], clock: () => number): Promise<RowResult[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tryChunk(ground, rows, Math.floor(clock() / 1000))
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string }
+      const again = WORTH_ANOTHER_TRY[code ?? '']
+      if (again !== undefined && attempt < again.tries) {
+        // Half of the delay is chance, so that two who met do not meet again.
+        const delay = Math.min(again.max, again.min * 2 ** (attempt - 1))
+        await wait(delay / 2 + (Math.random() * delay) / 2)
+        continue
+      }
+      if (ROW_ERRORS.has(code ?? '')) return applyHalves(ground, rows, clock, message)
+      if (again !== undefined) throw new Problem('database-busy', { reason: message }, EXIT.unavailable, error)
+      throw error
+    }
+  }
+}
+
+/** Finds the row that the database refuses: it fails, and the others go through. */
+async function applyHalves(
+  ground: ChunkGround,
+  rows: readonly Row[],
+  clock: () => number,
+  reason: string,
+): Promise<RowResult[]> {
+  const [only] = rows
+  if (rows.length === 1 && only !== undefined) {
+    const place = { line: only.line, offset: only.offset, length: only.length }
+    return [{ place, outcome: 'failed', error: { code: 'database-refused', args: { reason } }, warnings: [], changes: [] }]
+  }
+  const middle = Math.ceil(rows.length / 2)
+  const first = await applyChunk(ground, rows.slice(0, middle), clock)
+  return [...first, ...(await applyChunk(ground, rows.slice(middle), clock))]
+}
+
+async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number): Promise<RowResult[]> {
+  const { connection } = ground.moodle
+  if (ground.simulate) {
+    const rememberedBefore = new Set(ground.remembered.participants.values())
+    const { world } = await loadWorld(ground, rows, now)
+    const results = rows.map(row => planRow(row, world, ground.rules))
+    forgetUnchanged(world, rememberedBefore)
+    return results
+  }
+  await connection.query('START TRANSACTION')
+  try {
+    const fresh = { ...ground, remembered: { coursesById: new Map(), participants: new Map() } }
+    const { world, prepared } = await loadWorld(fresh, rows, now)
+    const results = rows.map(row => planRow(row, world, ground.rules))
+    // The log hears first and is written last: it tells the ids of the others' rows.
+    await writeWorld(ground.moodle, world, prepared.toReversed().flatMap(({ tables }) => tables ?? []))
+    await connection.query('COMMIT')
+    return results
+  } catch (error) {
+    // The first error is the one that matters; a lost connection rolls back by itself.
+    await connection.query('ROLLBACK').catch(() => {})
+    throw error
+  }
+}
+
+/** Of a simulated run, what it has changed must be remembered, and nothing else: memory is for those alone. */
+function forgetUnchanged(world: World, rememberedBefore: ReadonlySet<Participant>): void {
+  const touched = touchedParticipants(world)
+  for (const [key, person] of world.participants) {
+    if (!touched.has(person) && !rememberedBefore.has(person)) world.participants.delete(key)
+  }
+}
