@@ -128,7 +128,7 @@ describe('say', () => {
   })
 
   test('a missing argument throws', () => {
-    expect(() => say('en', 'row-error.role-not-found')).toThrow('found')
+    expect(() => say('en', 'file-warning.column-ignored')).toThrow('column')
   })
 })
 
