@@ -4,26 +4,12 @@ import type { MessageArguments } from '../errors.ts'
 export type Separator = ';' | ',' | ':' | '\t'
 
 /** The columns that a header may have, in small letters. */
+// biome-ignore format: one line per kind of column
 export const COLUMNS = [
-  'cmd',
-  'cid',
-  'uid',
-  'rolename',
-  'enrol',
-  'starttime',
-  'endtime',
-  'gcmd',
-  'g1',
-  'g2',
-  'g3',
-  'g4',
-  'g5',
-  'g6',
-  'g7',
-  'g8',
-  'g9',
+  'cmd', 'cid', 'uid', 'rolename', 'enrol', 'starttime', 'endtime',
+  'gcmd', 'g1', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7', 'g8', 'g9',
   'hidden',
-] as const // prettier-ignore
+] as const
 export type Column = (typeof COLUMNS)[number]
 
 export interface CsvOptions {
