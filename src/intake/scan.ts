@@ -1,0 +1,244 @@
+/**
+ * One look at the drop directory: what is there, what of it is whole, taking that, in the order of arrival. This is the
+ * truth of the intake; events are only hints that it is time to look. It never touches what is no command file.
+ */
+import type { BigIntStats } from 'node:fs'
+import { lstat, readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from '../log.ts'
+import type { Arrival } from '../store/arrivals.ts'
+import { failedWith } from '../store/errno.ts'
+import { takeLock } from '../store/lock.ts'
+import type { Store } from '../store/store.ts'
+import { claim, type Dropped, pathOf } from './claim.ts'
+import { doneFileOf, FEEDER_LOCK, isPassedOver, OUR_LOCK, type Seen, settle, type Wholeness } from './settle.ts'
+
+export interface Intake {
+  /** The drop directory. */
+  readonly directory: string
+  readonly wholeness: Wholeness
+  readonly store: Store
+  readonly log: Logger
+  /** Told of every file that was taken, in the order of arrival. */
+  readonly onArrival: (arrival: Arrival) => void
+  /** Once aborted, nothing more is taken. */
+  readonly signal: AbortSignal
+  readonly clock: Clock
+}
+
+export interface Clock {
+  readonly now: () => Date
+  /** Milliseconds of a clock that nobody sets. */
+  readonly elapsed: () => number
+}
+
+/** What is remembered from one look to the next, by the bytes of the name. Names that are gone are forgotten. */
+export interface Memory {
+  readonly seen: Map<string, Seen>
+  /** What was said of a file: it is not said again at every look. */
+  readonly told: Map<string, string>
+}
+
+export const newMemory = (): Memory => ({ seen: new Map(), told: new Map() })
+
+interface Whole {
+  readonly dropped: Dropped
+  readonly stats: BigIntStats
+}
+
+const FEEDER_LOCK_STALE_MS = 3 * 3_600_000
+
+/**
+ * Looks at the directory, and takes what is whole.
+ *
+ * @returns when there may be more to take, by `clock.elapsed`; null where only an event or the next regular look can tell
+ * @throws what the system says where the directory cannot be read
+ */
+export async function scan(intake: Intake, memory: Memory): Promise<number | null> {
+  const entries = await list(intake.directory)
+  forget(memory, entries)
+  const { whole, next } = await findWhole(intake, memory, entries)
+  if (await isHeldByFeeder(intake, memory)) return next
+  if (whole.length === 0) return next
+  return soonest(next, await takeAll(intake, memory, whole))
+}
+
+const keyOf = ({ bytes }: Dropped): string => bytes.toString('latin1')
+
+async function list(directory: string): Promise<Map<string, Dropped>> {
+  const entries = new Map<string, Dropped>()
+  for (const bytes of await readdir(directory, { encoding: 'buffer' })) {
+    const dropped = { bytes, name: bytes.toString('utf8') }
+    entries.set(keyOf(dropped), dropped)
+  }
+  return entries
+}
+
+function forget(memory: Memory, entries: ReadonlyMap<string, Dropped>): void {
+  for (const remembered of [memory.seen, memory.told]) {
+    for (const key of remembered.keys()) if (!entries.has(key)) remembered.delete(key)
+  }
+}
+
+async function findWhole(
+  intake: Intake,
+  memory: Memory,
+  entries: ReadonlyMap<string, Dropped>,
+): Promise<{ whole: Whole[]; next: number | null }> {
+  const { directory, wholeness, clock } = intake
+  const whole: Whole[] = []
+  let next: number | null = null
+  for (const [key, dropped] of entries) {
+    if (isPassedOver(dropped.name, wholeness.doneFile)) continue
+    const stats = await statsOf(pathOf(directory, dropped))
+    if (stats === undefined) continue
+    if (!stats.isFile()) {
+      // Directories are often there for good; of anything else, somebody may expect that it be taken.
+      if (!stats.isDirectory()) {
+        tellOnce(memory, key, 'no-file', () =>
+          intake.log.warn({ event: 'file-passed-over', file: dropped.name }, 'passed over: a link or a special file'),
+        )
+      }
+      continue
+    }
+    const isDone =
+      wholeness.doneFile !== null && (await isThere(directory, doneFileOf(dropped.bytes, wholeness.doneFile)))
+    const settled = settle(memory.seen.get(key), stats, clock.elapsed(), wholeness, isDone)
+    if (settled.whole) {
+      whole.push({ dropped, stats })
+    } else {
+      memory.seen.set(key, settled.seen)
+      next = soonest(next, settled.until)
+    }
+  }
+  whole.sort((a, b) => Number(a.stats.mtimeNs - b.stats.mtimeNs) || Buffer.compare(a.dropped.bytes, b.dropped.bytes))
+  return { whole, next }
+}
+
+/** The feeders' lock: a look at it, and a word where it has been forgotten. */
+async function isHeldByFeeder({ directory, clock, log }: Intake, memory: Memory): Promise<boolean> {
+  const stats = await statsOf(join(directory, FEEDER_LOCK))
+  if (stats === undefined) return false
+  if (clock.now().getTime() - Number(stats.mtimeMs) > FEEDER_LOCK_STALE_MS) {
+    tellOnce(memory, FEEDER_LOCK, String(stats.mtimeNs), () =>
+      log.warn(
+        { event: 'feeder-lock-stale', file: FEEDER_LOCK, since: new Date(Number(stats.mtimeMs)).toISOString() },
+        'nothing is taken: the feeders’ lock has been there for more than three hours; remove it if none is at work',
+      ),
+    )
+  }
+  return true
+}
+
+async function takeAll(intake: Intake, memory: Memory, whole: readonly Whole[]): Promise<number | null> {
+  const { directory, log } = intake
+  const lock = await takeLock(join(directory, OUR_LOCK))
+  if (!lock.taken) {
+    tellOnce(memory, OUR_LOCK, 'foreign', () =>
+      log.warn(
+        { event: 'foreign-lock', file: OUR_LOCK },
+        'somebody else’s lock.txt is there; files are taken all the same',
+      ),
+    )
+  }
+  try {
+    // A feeder may have begun before it saw our lock; from here on, it does see it.
+    if (await isHeldByFeeder(intake, memory)) return null
+    let next: number | null = null
+    for (const { dropped, stats } of whole) {
+      if (intake.signal.aborted) break
+      next = soonest(next, await take(intake, memory, dropped, stats))
+    }
+    return next
+  } finally {
+    if (lock.taken) await lock.release()
+  }
+}
+
+/** @returns when to look again, where it was not whole after all */
+async function take(intake: Intake, memory: Memory, dropped: Dropped, stats: BigIntStats): Promise<number | null> {
+  const { directory, wholeness, store, log, clock } = intake
+  const key = keyOf(dropped)
+  const claimed = await claim(store, directory, dropped, stats, clock.now())
+  if (claimed.arrival !== null) {
+    // Told before the done file goes: what is in the store must be in the queue, whatever happens next.
+    intake.onArrival(claimed.arrival)
+    memory.seen.delete(key)
+    log.info({ event: 'file-taken', file: claimed.arrival.name }, 'taken')
+    if (wholeness.doneFile !== null) await removeDoneFile(directory, dropped.bytes, wholeness.doneFile)
+    return null
+  }
+  switch (claimed.why) {
+    case 'gone':
+      log.debug({ event: 'file-gone', file: dropped.name }, 'gone before it could be taken')
+      return null
+    case 'changed':
+      memory.seen.delete(key)
+      return clock.elapsed()
+    case 'unreadable':
+      tellOnce(memory, key, claimed.why, () =>
+        log.warn(
+          { event: 'file-unreadable', file: dropped.name, directory },
+          'not taken: it may not be read; give the daemon’s user the right to (chown, chmod g+r), then it is taken by itself',
+        ),
+      )
+      return null
+    case 'immovable':
+      tellOnce(memory, key, claimed.why, () =>
+        log.warn(
+          { event: 'file-immovable', file: dropped.name, directory },
+          'not taken: it may not be moved out of the directory; give the daemon’s user the right to write there (chmod g+w, no sticky bit)',
+        ),
+      )
+      return null
+  }
+}
+
+/**
+ * Removes the done files of files that were taken just before a crash: lying there, they would make the next file of
+ * that name whole before it is.
+ */
+export async function removeDoneFilesOf(
+  directory: string,
+  arrivals: readonly Arrival[],
+  doneFile: string,
+): Promise<void> {
+  for (const { name } of arrivals) {
+    if ((await statsOf(join(directory, name))) === undefined) {
+      await removeDoneFile(directory, Buffer.from(name), doneFile)
+    }
+  }
+}
+
+async function removeDoneFile(directory: string, name: Buffer, doneFile: string): Promise<void> {
+  try {
+    await unlink(pathOf(directory, { bytes: doneFileOf(name, doneFile) }))
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) throw error
+  }
+}
+
+async function isThere(directory: string, bytes: Buffer): Promise<boolean> {
+  return (await statsOf(pathOf(directory, { bytes })))?.isFile() === true
+}
+
+/** @returns undefined where there is nothing (any more) */
+async function statsOf(path: string | Buffer): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true })
+  } catch (error) {
+    // Too long: the name of a done file can be, where its file's fits just so.
+    if (failedWith(error, 'ENOENT', 'ENAMETOOLONG')) return undefined
+    throw error
+  }
+}
+
+function tellOnce(memory: Memory, key: string, what: string, tell: () => void): void {
+  if (memory.told.get(key) === what) return
+  memory.told.set(key, what)
+  tell()
+}
+
+function soonest(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.min(a, b)
+}

@@ -1,0 +1,153 @@
+/**
+ * Watching the drop directory. Events only say that it is time to look: they get lost on network file systems and when
+ * the kernel's queue runs over, so that a look is also taken at the start, when a file may have become whole, and at
+ * regular intervals. It never ends by itself, whatever becomes of the directory.
+ */
+import { constants } from 'node:fs'
+import { access, mkdir, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type FSWatcher, watch } from 'chokidar'
+import { EXIT, Problem } from '../errors.ts'
+import { failedWith } from '../store/errno.ts'
+import { type Intake, newMemory, scan } from './scan.ts'
+import { OUR_LOCK } from './settle.ts'
+
+/** A regular look, for events that were lost. */
+const LOOK_EVERY_MS = 30_000
+
+/** Files often come in numbers: one look for all events of so long. */
+const GATHER_MS = 100
+
+/** For file systems that tell nothing. */
+const POLL_EVERY_MS = 1_000
+
+export interface Watch {
+  /** Stops looking; waits for a look that is being taken. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Makes the drop directory if it is missing, but not the one that it lies in, and takes files from it until closed.
+ *
+ * @param polling look at the files again and again instead of being told by the kernel
+ * @throws Problem 78 where the directory cannot be made, read or written to
+ */
+export async function watchDirectory(intake: Intake, polling: boolean): Promise<Watch> {
+  await makeDirectory(intake.directory)
+  const rest = newRest()
+  const stopped = new AbortController()
+  const stop = () => {
+    stopped.abort()
+    rest.wake()
+  }
+  intake.signal.addEventListener('abort', stop, { once: true })
+  const looking = keepLooking(intake, polling, rest, stopped.signal)
+  return {
+    close: async () => {
+      stop()
+      intake.signal.removeEventListener('abort', stop)
+      await looking
+    },
+  }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, 0o770).catch(error => {
+      if (!failedWith(error, 'EEXIST')) throw error
+    })
+    await access(`${directory}/.`, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    throw new Problem('drop-directory-unusable', { directory, reason: error.message }, EXIT.configuration, error)
+  }
+}
+
+async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped: AbortSignal): Promise<void> {
+  const { directory, log, clock } = intake
+  const memory = newMemory()
+  let watched: { readonly watcher: FSWatcher; readonly identity: string } | undefined
+  let trouble: string | undefined
+  while (!stopped.aborted) {
+    let next: number | null = null
+    try {
+      // A directory that was made anew, or mounted, is another one, and of that the old watcher hears nothing.
+      const { dev, ino } = await stat(directory, { bigint: true })
+      const identity = `${dev}/${ino}`
+      if (watched?.identity !== identity) {
+        await watched?.watcher.close()
+        watched = { watcher: open(intake, polling, rest), identity }
+      }
+      next = await scan(intake, memory)
+      if (trouble !== undefined)
+        log.info({ event: 'drop-directory-back', directory }, 'the drop directory can be read again')
+      trouble = undefined
+    } catch (error) {
+      // Said once, and looked again: a network file system may be away for a while, a disk full.
+      const found = error instanceof Error && 'code' in error ? String(error.code) : 'bug'
+      if (trouble !== found) {
+        if (found === 'ENOENT') log.warn({ event: 'drop-directory-missing', directory }, 'the drop directory is gone')
+        else log.error({ event: 'look-failed', directory, err: error }, 'the drop directory could not be looked at')
+      }
+      trouble = found
+    }
+    const pause = next === null ? LOOK_EVERY_MS : Math.max(0, next - clock.elapsed())
+    await rest.pause(Math.min(pause, trouble === undefined ? LOOK_EVERY_MS : POLL_EVERY_MS))
+  }
+  await watched?.watcher.close()
+}
+
+function open({ directory, log }: Intake, polling: boolean, rest: Rest): FSWatcher {
+  const watcher = watch(directory, {
+    depth: 0,
+    followSymlinks: false,
+    ignoreInitial: true,
+    usePolling: polling,
+    interval: POLL_EVERY_MS,
+    ignored: path => basename(path) === OUR_LOCK,
+  })
+  // Not `change`: when a file that grows may be whole is known without. `ready`: between the last look and this, events were lost.
+  for (const event of ['ready', 'add', 'unlink', 'unlinkDir'] as const) watcher.on(event, rest.wake)
+  let isTold = false
+  watcher.on('error', error => {
+    if (!isTold)
+      log.warn(
+        { event: 'watch-failed', directory, err: error },
+        'no events from the drop directory; it is looked at regularly',
+      )
+    isTold = true
+  })
+  return watcher
+}
+
+/** A pause that can be cut short. */
+interface Rest {
+  readonly pause: (ms: number) => Promise<void>
+  /** Ends the pause, or the next one where there is none now. */
+  readonly wake: () => void
+}
+
+function newRest(): Rest {
+  let isWoken = false
+  let end = () => {}
+  return {
+    pause: async ms => {
+      if (!isWoken) {
+        await new Promise<void>(resolve => {
+          const timer = setTimeout(resolve, ms)
+          end = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      if (isWoken) await sleep(GATHER_MS)
+      isWoken = false
+    },
+    wake: () => {
+      isWoken = true
+      end()
+    },
+  }
+}

@@ -1,0 +1,54 @@
+/** What becomes of a command file once it was run: the one place that decides, for every entrance. */
+import { basename } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { remove, removingIfFailed, reserve, writeOver } from './durable.ts'
+import { failedWith } from './errno.ts'
+import { copyInto, moveInto, moveOver } from './move.ts'
+import { numbered, stamped } from './names.ts'
+import type { Store } from './store.ts'
+
+/** How a run has ended, as far as its file is concerned. `reason` is what people are told, several lines perhaps. */
+export type Verdict =
+  | { readonly outcome: 'processed' }
+  | { readonly outcome: 'refused'; readonly reason: string }
+  | { readonly outcome: 'held' }
+
+/**
+ * Archives, removes, keeps, refuses or holds a file.
+ *
+ * @param keep of the configuration: whether a file that was run is archived, and whether it is taken out of the store
+ * @param path where it lies, in the store
+ * @returns where it is now (or its copy in the archives is); null where there is none, also because somebody took it
+ *   away meanwhile
+ */
+export async function conclude(
+  store: Store,
+  keep: Pick<Config['store'], 'archive' | 'delete'>,
+  path: string,
+  verdict: Verdict,
+  now: Date,
+): Promise<string | null> {
+  const name = basename(path)
+  try {
+    if (verdict.outcome === 'refused') return await refuse(store, path, verdict.reason, now)
+    if (verdict.outcome === 'held') return await moveInto(path, store.folder.held, numbered(name))
+    if (keep.archive && keep.delete) return await moveInto(path, store.folder.archives, stamped(name, now))
+    if (keep.archive) return await copyInto(path, store.folder.archives, stamped(name, now))
+    if (!keep.delete) return path
+    await remove(path)
+    return null
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+/** The reason first: a file in `refused/` is never without. */
+async function refuse(store: Store, path: string, reason: string, now: Date): Promise<string> {
+  const directory = store.folder.refused
+  const withText = stamped(basename(path), now, '.txt')
+  const [file, text] = await reserve(directory, n => [withText(n).slice(0, -'.txt'.length), withText(n)])
+  await removingIfFailed([file!], () => writeOver(text!, reason.endsWith('\n') ? reason : `${reason}\n`))
+  await removingIfFailed([text!], () => moveOver(path, file!))
+  return file!
+}

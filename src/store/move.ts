@@ -1,0 +1,94 @@
+/**
+ * Moving and copying files into a directory of the store. A file is always in one place, whole; it is never overwritten,
+ * and never reached through a link.
+ */
+import { type BigIntStats, constants, type PathLike } from 'node:fs'
+import { lstat, open, rename, unlink, utimes } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { removingIfFailed, reserveOne, syncDirectory, writeTemporary } from './durable.ts'
+import { failedWith } from './errno.ts'
+import type { Candidate } from './names.ts'
+
+/** For command files: no link is followed, and a FIFO does not make us wait for somebody who writes into it. */
+export const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** The file was written to, or another one put in its place, while it was being moved. It is still where it was. */
+export class FileChanged extends Error {
+  override readonly name = 'FileChanged'
+}
+
+/** Whether two looks saw the same file, not written to in between. */
+export function isSame(before: FileIdentity, after: FileIdentity): boolean {
+  return before.ino === after.ino && before.size === after.size && before.mtimeNs === after.mtimeNs
+}
+
+/** What tells a file, and a state of it, from others in the same directory. */
+export type FileIdentity = Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>
+
+/**
+ * Moves a file into a directory, under the first of its names that is free, from another file system as well.
+ *
+ * @returns its new path
+ * @throws FileChanged, or the system's error; then the file is where it was
+ */
+export async function moveInto(source: PathLike, directory: string, candidate: Candidate): Promise<string> {
+  const target = await reserveOne(directory, candidate)
+  await moveOver(source, target)
+  return target
+}
+
+/** As `moveInto`, onto a name that has been reserved. Where it fails, the reservation is gone. */
+export async function moveOver(source: PathLike, reserved: string): Promise<void> {
+  await removingIfFailed([reserved], async () => {
+    try {
+      await rename(source, reserved)
+    } catch (error) {
+      if (!failedWith(error, 'EXDEV')) throw error
+      await moveAcross(source, reserved)
+    }
+  })
+  await syncDirectory(dirname(reserved))
+}
+
+/** Copies a file into a directory, under the first of its names that is free. Returns and throws as `moveInto`. */
+export async function copyInto(source: PathLike, directory: string, candidate: Candidate): Promise<string> {
+  const { temporary } = await copyTemporary(source, directory)
+  const target = await removingIfFailed([temporary], () => reserveOne(directory, candidate))
+  await removingIfFailed([temporary, target], () => rename(temporary, target))
+  await syncDirectory(directory)
+  return target
+}
+
+/**
+ * Moves from one file system to another. A crash before the last step leaves the file in both places, and it is taken
+ * once more: that changes nothing in Moodle, while the other order would lose it.
+ */
+async function moveAcross(source: PathLike, reserved: string): Promise<void> {
+  const directory = dirname(reserved)
+  const { temporary, copied } = await copyTemporary(source, directory)
+  await removingIfFailed([temporary], async () => {
+    if (!isSame(copied, await lstat(source, { bigint: true }))) throw new FileChanged('replaced while it was copied')
+    await rename(temporary, reserved)
+  })
+  await syncDirectory(directory)
+  await unlink(source)
+}
+
+async function copyTemporary(source: PathLike, directory: string): Promise<{ temporary: string; copied: BigIntStats }> {
+  const handle = await open(source, READ_FILE)
+  try {
+    const copied = await handle.stat({ bigint: true })
+    if (!copied.isFile()) throw new FileChanged('not a regular file')
+    const temporary = await writeTemporary(directory, stream =>
+      pipeline(handle.createReadStream({ autoClose: false, start: 0 }), stream),
+    )
+    await removingIfFailed([temporary], async () => {
+      if (!isSame(copied, await handle.stat({ bigint: true }))) throw new FileChanged('written to while it was copied')
+      await utimes(temporary, Number(copied.atimeNs) / 1e9, Number(copied.mtimeNs) / 1e9)
+    })
+    return { temporary, copied }
+  } finally {
+    await handle.close()
+  }
+}

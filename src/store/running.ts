@@ -1,0 +1,92 @@
+/**
+ * What has begun and is not concluded, one small file for each: after a crash these are run again, before anything else
+ * and under the same id, so that the run goes on where it was.
+ */
+import { lstat, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Arrival, arrivalPath } from './arrivals.ts'
+import { place } from './commands.ts'
+import { remove, replaceDurably } from './durable.ts'
+import { failedWith } from './errno.ts'
+import { checkName } from './names.ts'
+import type { Store } from './store.ts'
+
+/** A command file that is to be run: one that waits in `arrivals/`, or one that lies in `commands/`. */
+export interface Job {
+  /** Its path relative to `commands/`, where it will be or is. */
+  readonly file: string
+  /** The folder in `arrivals/` where it waits, or null. */
+  readonly arrival: string | null
+}
+
+/** A job that was begun, with its run's id. */
+export interface BegunJob extends Job {
+  readonly id: string
+}
+
+/**
+ * Notes that a job begins, and puts its file to the command files.
+ *
+ * @returns the path of the file
+ */
+export async function begin(store: Store, job: BegunJob, now: Date): Promise<string> {
+  await replaceDurably(recordPath(store, job.id), `${JSON.stringify(job)}\n`)
+  const arrival = arrivalOf(job)
+  // Tried again after a failure, it may have been put there already.
+  const isWaiting = arrival !== null && (await exists(arrivalPath(store, arrival)))
+  return isWaiting ? place(store, arrival, now) : commandPath(store, job)
+}
+
+/** Notes that a job is done with. */
+export async function end(store: Store, id: string): Promise<void> {
+  await remove(recordPath(store, id))
+}
+
+/**
+ * What was begun and is not concluded. A job whose file is in neither of its places was concluded, but for this note.
+ *
+ * @throws where a note cannot be read: it was written whole or not at all, so somebody else has had their hands on it
+ */
+export async function begunJobs(store: Store): Promise<BegunJob[]> {
+  const jobs: BegunJob[] = []
+  for (const name of (await readdir(store.folder.running)).sort()) {
+    if (!name.endsWith('.json')) continue
+    const noted = parse(await readFile(join(store.folder.running, name), 'utf8'))
+    const arrival = arrivalOf(noted)
+    if (arrival !== null && (await exists(arrivalPath(store, arrival)))) jobs.push(noted)
+    else if (await exists(commandPath(store, noted))) jobs.push({ ...noted, arrival: null })
+    else await end(store, noted.id)
+  }
+  return jobs
+}
+
+/** Where the file of a job is once it is no arrival any more. */
+export function commandPath(store: Store, job: Job): string {
+  return join(store.folder.commands, ...job.file.split('/').map(checkName))
+}
+
+export function arrivalOf(job: Job): Arrival | null {
+  return job.arrival === null ? null : { name: job.file, folder: job.arrival }
+}
+
+function recordPath(store: Store, id: string): string {
+  return join(store.folder.running, checkName(`${id}.json`))
+}
+
+function parse(text: string): BegunJob {
+  const { id, file, arrival } = JSON.parse(text) as BegunJob
+  checkName(id)
+  if (arrival !== null) checkName(arrival)
+  for (const part of file.split('/')) checkName(part)
+  return { id, file, arrival }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return false
+    throw error
+  }
+}

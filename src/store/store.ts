@@ -1,0 +1,82 @@
+/** The store: its folders, and what a crash left in them. Where a file is tells what has become of it. */
+import { chmod, mkdir, readdir, rmdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { EXIT, Problem } from '../errors.ts'
+import { removeLeftOvers } from './durable.ts'
+import { failedWith } from './errno.ts'
+
+export const FOLDERS = [
+  /** Command files as they came, by name: what `enrol.file` is relative to. */
+  'commands',
+  /** Command files that were run. */
+  'archives',
+  'reports',
+  /** The failed rows, as command files. */
+  'retry',
+  /** Files that were refused whole, each beside a `.txt` that says why. */
+  'refused',
+  /** Files that a guard holds. */
+  'held',
+  /** Files that were taken and wait for their turn: `<when, in milliseconds>/NAME`. The order of these folders is the queue. */
+  'arrivals',
+  /** What has begun and is not concluded: `<run>.json`. */
+  'running',
+] as const
+
+export type Folder = (typeof FOLDERS)[number]
+
+export interface Store {
+  readonly directory: string
+  /** The absolute path of each folder. */
+  readonly folder: Readonly<Record<Folder, string>>
+  /** The greatest name in `arrivals/` so far: the next is greater, whatever the clock does. */
+  lastArrival: number
+}
+
+/** What the folders in `arrivals/` are called. */
+export const ARRIVAL_FOLDER = /^\d{15}$/
+
+export const FOLDER_MODE = 0o750
+
+/**
+ * Opens a store, making what is missing of it, but not the directory that it lies in.
+ *
+ * @throws Problem 78 where it cannot be made or read
+ */
+export async function openStore(directory: string): Promise<Store> {
+  const folder = Object.fromEntries(FOLDERS.map(name => [name, join(directory, name)])) as Record<Folder, string>
+  try {
+    for (const path of [directory, ...Object.values(folder)]) await makeFolder(path)
+    const arrivals = (await readdir(folder.arrivals)).filter(name => ARRIVAL_FOLDER.test(name))
+    return { directory, folder, lastArrival: Number(arrivals.sort().at(-1) ?? 0) }
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) throw error
+    throw new Problem('store-unusable', { directory, reason: (error as Error).message }, EXIT.configuration, error)
+  }
+}
+
+/** Removes what a crash left that is no file of anybody's. Only for the one daemon of the store, before anything else. */
+export async function tidyStore(store: Store): Promise<void> {
+  for (const path of Object.values(store.folder)) await removeLeftOvers(path)
+  for (const arrival of await readdir(store.folder.arrivals)) {
+    const path = join(store.folder.arrivals, arrival)
+    try {
+      await removeLeftOvers(path)
+      await rmdir(path)
+    } catch (error) {
+      if (!failedWith(error, 'ENOTEMPTY', 'ENOTDIR')) throw error
+    }
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, FOLDER_MODE)
+    // The umask may have taken away the group's rights.
+    await chmod(path, FOLDER_MODE)
+  } catch (error) {
+    if (!failedWith(error, 'EEXIST')) throw error
+    // Is it a directory, or does a file bear its name?
+    await stat(`${path}/.`)
+  }
+}
