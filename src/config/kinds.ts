@@ -2,10 +2,11 @@
  * What a value of the configuration may be. A kind turns what was written into what the program works with, or refuses it;
  * the reason is the sentence `configuration.<fault>`. Nothing here looks at a file or a clock.
  */
-import { isAbsolute, normalize } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { CronPattern } from 'croner'
 import type { MessageArguments } from '../errors.ts'
-import type { Command, CsvOptions } from '../file/types.ts'
+import { isKnownEncoding } from '../file/encoding.ts'
+import type { CsvOptions } from '../file/types.ts'
 
 /** A value as YAML has it. */
 export type Written = string | number | boolean | null | readonly Written[]
@@ -33,7 +34,7 @@ export const anyText = ofText('no-text', text => text)
 
 export const text = ofText('no-text', text => text || undefined)
 
-export const absolutePath = ofText('no-absolute-path', text => (isAbsolute(text) ? normalize(text) : undefined))
+export const absolutePath = ofText('no-absolute-path', text => (isAbsolute(text) ? resolve(text) : undefined))
 
 /** No step up, and never the folder itself that the path is relative to. */
 const staysBelow = (path: string): boolean =>
@@ -90,31 +91,8 @@ export const percentage = ofText('no-percentage', text => {
   return share <= 1 ? share : undefined
 })
 
-/** A label of the WHATWG encoding list. `replacement` is on it, but stands for encodings that nobody may decode. */
-export const encoding = ofText('no-encoding', text => {
-  try {
-    return new TextDecoder(text, { fatal: true }).encoding === 'replacement' ? undefined : text
-  } catch {
-    return undefined
-  }
-})
-
-/** The words of the column `cmd`, with what they are called once read. */
-const COMMANDS = {
-  add: 'add',
-  shift: 'shift',
-  del: 'del',
-  delete: 'del',
-  disable: 'disable',
-  suspend: 'disable',
-  enable: 'enable',
-} as const satisfies Record<string, Command>
-
-export const command: Kind<Command> = ofText(
-  'no-choice',
-  text => (Object.hasOwn(COMMANDS, text) ? COMMANDS[text as keyof typeof COMMANDS] : undefined),
-  { choices: Object.keys(COMMANDS).join(', ') },
-)
+/** A label of the WHATWG encoding list. */
+export const encoding = ofText('no-encoding', text => (isKnownEncoding(text) ? text : undefined))
 
 const SEPARATORS = { ';': ';', ',': ',', ':': ':', tab: '\t', '\t': '\t', auto: 'auto' } as const
 

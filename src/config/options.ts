@@ -2,11 +2,11 @@
  * The one table of the configuration: every key with its kind, its default, a sentence, and whether it is a secret.
  * From it come the checks, the types, the example file and what logs may show. It decides nothing else.
  */
+import { COMMAND_WORDS } from '../file/rows.ts'
 import {
   absolutePath,
   anyText,
   boolean,
-  command,
   cronExpression,
   doneFile,
   duration,
@@ -37,7 +37,7 @@ export interface Option<Value> {
   readonly required: boolean
   /** What the key does. */
   readonly says: string
-  /** What the example shows where there is no default. */
+  /** What the example shows, where that is not the default. */
   readonly example: Written | undefined
   readonly secret: boolean
 }
@@ -78,11 +78,14 @@ const DAY = 86_400_000
 
 export const OPTIONS = {
   moodle: {
-    configPhp: option(
-      nullable(absolutePath),
-      null,
-      "Moodle's config.php: database, dataroot and forced settings are read from it, without running it. What is written below overrides it. null: everything is written below.",
-    ),
+    configPhp: {
+      ...option(
+        nullable(absolutePath),
+        null,
+        "Moodle's config.php: database, dataroot and forced settings are read from it, without running it. What is written below overrides it. null: everything is written below.",
+      ),
+      example: '/var/www/moodle/config.php',
+    },
     dataroot: overriding(absolutePath, '/var/moodledata', "Moodle's data folder ($CFG->dataroot)."),
     wwwroot: overriding(
       nullable(siteAddress),
@@ -128,7 +131,11 @@ export const OPTIONS = {
       'Mark the group memberships that a file makes, and never take anybody out of a group who was put into it by hand.',
     ),
     notifyTeachers: option(boolean, true, 'Tell the teachers of a course what a file changed in it.'),
-    defaultCommand: option(command, 'add', 'What a line without a command means: add, shift, del, disable or enable.'),
+    defaultCommand: option(
+      oneOf(COMMAND_WORDS),
+      'add',
+      'What a line without a command means: add, shift, del, disable or enable.',
+    ),
     allowDisabledInstances: option(boolean, false, 'Use an enrolment method that is disabled in the course, too.'),
     allowedRoles: option(
       nullable(listOf(text)),
@@ -140,7 +147,11 @@ export const OPTIONS = {
   },
   csv: {
     separator: option(separator, ';', 'What stands between two cells: ; , : tab, or auto.'),
-    encoding: option(encoding, 'utf-8', 'The encoding of the files, by its name on the web: utf-8, windows-1252, …'),
+    encoding: option(
+      encoding,
+      'utf-8',
+      'The encoding of the files, by its name on the web, such as utf-8 or windows-1252.',
+    ),
     maxRecordBytes: option(integer(1, 268_435_456), 1_048_576, 'A file with a longer line than this is refused.'),
   },
   intake: {
@@ -166,7 +177,7 @@ export const OPTIONS = {
   schedule: option(
     nullable(cronExpression),
     null,
-    'A cron expression of five fields, such as "30 2 * * *": the standard file is run then, if it is there. null: files are run as they arrive.',
+    'A cron expression of five fields, such as "30 2 * * *": the standard file is run then, if it is found in the store. null: no schedule.',
   ),
   guard: {
     maxUnenrolments: option(

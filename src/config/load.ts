@@ -1,0 +1,332 @@
+/**
+ * From a YAML file, and the Moodle config.php that it names, to a Config; or to all that is wrong with it, line by line.
+ * Reads files and nothing else: it makes no folder, opens no connection, changes no environment.
+ */
+import { existsSync } from 'node:fs'
+import { readFile, realpath } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { closest, distance } from 'fastest-levenshtein'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
+import { EXIT, type MessageArguments, Problem } from '../errors.ts'
+import type { Config, MoodleConfig } from './config.ts'
+import { ConfigurationInvalid, type Fault } from './faults.ts'
+import { databaseTypeFault, forcedBy, type Inherited, inheritedFrom, settingOf } from './inherit.ts'
+import type { Written } from './kinds.ts'
+import {
+  defaultOf,
+  isNotBuilt,
+  isOption,
+  OPTIONS,
+  type Option,
+  optionsIn,
+  type Section,
+  type Values,
+} from './options.ts'
+import { type ConfigPhp, isComputed, textOf } from './php-value.ts'
+
+/** Where MySQL and MariaDB put their socket, by distribution: what PHP is built to use for the host `localhost`. */
+const USUAL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock']
+
+type Position = number
+
+/** A file as it is being read: its text, and what has been found wrong so far. */
+interface Reading {
+  readonly path: string
+  readonly source: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  /** Where each key that is there stands, by its path. */
+  readonly positions: Map<string, Position>
+  readonly fault: (at: Position, code: string, args: MessageArguments) => void
+}
+
+/**
+ * Loads the configuration.
+ * @throws ConfigurationInvalid with every fault of the file; Problem where there is no such file. Both with exit status 78
+ */
+export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> = process.env): Promise<Config> {
+  const source = await readConfiguration(path)
+  const lines = new LineCounter()
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, version: '1.2' })
+  const faults: Fault[] = []
+  const positions = new Map<string, Position>()
+  const fault = (at: Position, code: string, args: MessageArguments): void => {
+    const { line, col } = lines.linePos(at)
+    faults.push({ line, column: col, code, args })
+  }
+  const reading: Reading = { path, source, env, positions, fault }
+
+  for (const error of [...document.errors, ...document.warnings])
+    fault(error.pos[0], ...syntaxFault(error.code, error.message))
+  if (faults.length > 0) throw new ConfigurationInvalid(path, faults)
+
+  const values = (await readSection(reading, OPTIONS, document.contents, '')) as unknown as Values
+  const config = await complete(reading, values)
+  if (faults.length > 0) throw new ConfigurationInvalid(path, faults)
+  return config
+}
+
+async function readConfiguration(path: string): Promise<string> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    throw missing
+      ? new Problem('configuration-not-found', { path }, EXIT.configuration, error)
+      : new Problem('configuration-unreadable', { path, reason }, EXIT.configuration, error)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw new Problem('configuration-not-utf8', { path }, EXIT.configuration, error)
+  }
+}
+
+/** The parser's own words are shown only where they cannot quote a value, which might be a password. */
+function syntaxFault(code: string, message: string): [string, MessageArguments] {
+  if (code === 'DUPLICATE_KEY') return ['duplicate-key', {}]
+  if (code === 'TAG_RESOLVE_FAILED' || code === 'BAD_ALIAS' || code === 'BAD_SCALAR_START')
+    return ['special-character', {}]
+  if (code === 'TAB_AS_INDENT') return ['tab', {}]
+  return ['syntax', { reason: message.split('\n', 1)[0]! }]
+}
+
+/** Reads what one section of the table finds in the file. Values that are faulty are left out, and their faults noted. */
+async function readSection(
+  reading: Reading,
+  table: Section,
+  node: unknown,
+  path: string,
+): Promise<Record<string, unknown>> {
+  const pairs = pairsOf(reading, node, path)
+  for (const [key, { at }] of pairs) if (!Object.hasOwn(table, key)) reading.fault(at, ...unknownKey(table, path, key))
+  const values: Record<string, unknown> = {}
+  for (const [key, entry] of Object.entries(table)) {
+    const pair = pairs.get(key)
+    if (pair) reading.positions.set(path + key, pair.at)
+    values[key] = isOption(entry)
+      ? await readOption(reading, entry, pair?.value, path + key)
+      : await readSection(reading, entry, pair?.value, `${path}${key}.`)
+  }
+  return values
+}
+
+/** The keys of a section with their places. A section that is not there, or has nothing in it, has none. */
+function pairsOf(reading: Reading, node: unknown, path: string): Map<string, { at: Position; value: Node | null }> {
+  const pairs = new Map<string, { at: Position; value: Node | null }>()
+  if (node === null || node === undefined || (isScalar(node) && node.value === null)) return pairs
+  if (!isMap(node)) {
+    reading.fault(startOf(node), path === '' ? 'no-configuration' : 'no-section', { key: path.slice(0, -1) })
+    return pairs
+  }
+  for (const { key, value } of (node as YAMLMap<Node, Node | null>).items) {
+    pairs.set(isScalar(key) ? String(key.value) : '', { at: startOf(key), value })
+  }
+  return pairs
+}
+
+const startOf = (node: unknown): Position => (node as Node).range?.[0] ?? 0
+
+/** The sentence for a key that is not in the table: with the key that was meant, if one comes near. */
+function unknownKey(table: Section, path: string, key: string): [string, MessageArguments] {
+  const siblings = Object.keys(table)
+  const near = closest(key.toLowerCase(), siblings)
+  if (distance(key.toLowerCase(), near.toLowerCase()) <= Math.max(1, Math.floor(key.length / 3))) {
+    return ['unknown-key-near', { key: path + key, near: path + near }]
+  }
+  const elsewhere = [...optionsIn()].map(([known]) => known).find(known => known.endsWith(`.${key}`))
+  if (elsewhere !== undefined) return ['unknown-key-near', { key: path + key, near: elsewhere }]
+  return ['unknown-key', { key: path + key, known: siblings.join(', ') }]
+}
+
+async function readOption(
+  reading: Reading,
+  option: Option<unknown>,
+  node: Node | null | undefined,
+  path: string,
+): Promise<unknown> {
+  if (node === undefined) {
+    const initial = defaultOf(path, option)
+    return initial === undefined ? undefined : option.kind.read(initial)
+  }
+  const at = reading.positions.get(path)!
+  const written = await writtenAt(reading, node, path)
+  if (written === undefined) return undefined
+  const value = option.kind.read(written)
+  if (value === undefined) {
+    const found = option.secret ? '***' : excerpt(reading.source, node)
+    reading.fault(node === null ? at : startOf(node), option.kind.fault, { key: path, found, ...option.kind.args })
+  } else if (isNotBuilt(path) && JSON.stringify(written) !== JSON.stringify(defaultOf(path, option))) {
+    reading.fault(at, 'not-built', { key: path, only: JSON.stringify(defaultOf(path, option)) })
+    return undefined
+  }
+  return value
+}
+
+/** What stands there: a scalar, a list, or the content of the file or variable that is named. undefined: a fault was noted. */
+async function writtenAt(reading: Reading, node: Node | null, path: string): Promise<Written | undefined> {
+  if (node === null) return null
+  if (isScalar(node)) {
+    const { value } = node
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
+  }
+  if (isSeq(node)) {
+    const items = await Promise.all(node.items.map(item => writtenAt(reading, item as Node, path)))
+    return items.every(item => item !== undefined) ? items : undefined
+  }
+  if (isMap(node) && node.items.length === 1) {
+    const { key, value } = node.items[0] as { key: unknown; value: unknown }
+    const source = isScalar(key) ? key.value : undefined
+    const name = isScalar(value) ? value.value : undefined
+    if (typeof name === 'string' && source === 'env') return fromVariable(reading, name, startOf(value), path)
+    if (typeof name === 'string' && source === 'file') return fromFile(reading, name, startOf(value), path)
+  }
+  reading.fault(startOf(node), isAlias(node) ? 'special-character' : 'no-value', { key: path })
+  return undefined
+}
+
+function fromVariable(reading: Reading, name: string, at: Position, key: string): string | undefined {
+  const value = reading.env[name]
+  if (value === undefined) reading.fault(at, 'variable-missing', { key, name })
+  return value
+}
+
+/** The content of a file, without the line end that editors and `echo` leave. Relative to the folder of the configuration. */
+async function fromFile(reading: Reading, name: string, at: Position, key: string): Promise<string | undefined> {
+  const path = resolve(dirname(reading.path), name)
+  try {
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '')
+  } catch (error) {
+    reading.fault(at, 'file-unreadable', { key, path, reason: error instanceof Error ? error.message : String(error) })
+    return undefined
+  }
+}
+
+/** What was written, in one line that is not too long. */
+function excerpt(source: string, node: Node | null): string {
+  const [start = 0, end = 0] = node?.range ?? []
+  const text = source.slice(start, end).replace(/\s+/g, ' ').trim() || 'null'
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
+
+/** Takes in the config.php and what keys have to do with each other. The result counts only if no fault was noted. */
+async function complete(reading: Reading, values: Values): Promise<Config> {
+  const php = await readConfigPhp(reading, values.moodle.configPhp)
+  const moodle = completeMoodle(reading, values.moodle, php)
+  for (const [path, option] of optionsIn()) if (option.required) requirePresent(reading, path, option)
+  const intake = { ...values.intake, directory: resolve(moodle.dataroot, values.intake.directory ?? '') }
+  const store = { ...values.store, directory: resolve(moodle.dataroot, values.store.directory ?? '') }
+  if (intake.directory === store.directory) {
+    const at = reading.positions.get('store.directory') ?? reading.positions.get('intake.directory') ?? 0
+    reading.fault(at, 'same-directory', { directory: store.directory })
+  }
+  return { ...values, moodle, intake, store }
+}
+
+function requirePresent(reading: Reading, path: string, option: Option<unknown>): void {
+  if (reading.positions.has(path)) return
+  const choices = String(option.kind.args?.choices ?? '')
+  reading.fault(parentOf(reading, path), 'missing-choice', { key: path, choices })
+}
+
+/** Where a key that is missing would belong. */
+function parentOf(reading: Reading, path: string): Position {
+  const parent = path.slice(0, path.lastIndexOf('.'))
+  return reading.positions.get(parent) ?? 0
+}
+
+async function readConfigPhp(reading: Reading, path: string | null | undefined): Promise<ConfigPhp | null> {
+  if (path === null || path === undefined) return null
+  const at = reading.positions.get('moodle.configPhp') ?? 0
+  let source: string
+  let realPath: string
+  try {
+    realPath = await realpath(path)
+    source = await readFile(realPath, 'utf8')
+  } catch (error) {
+    reading.fault(at, 'config-php-unreadable', { path, reason: error instanceof Error ? error.message : String(error) })
+    return null
+  }
+  // The parser of PHP is loaded only where there is a config.php: it takes as long as all the rest.
+  const { evaluateConfigPhp, PhpSyntaxError } = await import('./config-php.ts')
+  try {
+    const php = evaluateConfigPhp(source, realPath, reading.env)
+    const wrong = databaseTypeFault(php)
+    if (wrong) reading.fault(at, wrong.code, { path, ...wrong.args })
+    return php
+  } catch (error) {
+    if (!(error instanceof PhpSyntaxError)) throw error
+    reading.fault(at, 'config-php-syntax', { path, line: error.line, reason: error.message })
+    return null
+  }
+}
+
+/** What is written here, else what config.php says, else the default, for every key that both have. */
+function completeMoodle(reading: Reading, written: Values['moodle'], php: ConfigPhp | null): MoodleConfig {
+  const { database } = written
+  const inherited = php ? inheritedFrom(php, USUAL_SOCKETS.find(existsSync) ?? null) : {}
+  const take = <Value>(path: string, own: Value | undefined): Value | undefined =>
+    own ?? (inheritedValue(reading, path, inherited) as Value | undefined)
+  const need = <Value>(path: string, own: Value | undefined, otherwise: Value): Value => {
+    const value = take(path, own)
+    const lookedAt = php !== null || written.configPhp === null
+    if (value === undefined && lookedAt && !reading.positions.has(path) && !(path in inherited)) {
+      reading.fault(parentOf(reading, path), 'missing-key', { key: path })
+    }
+    return value ?? otherwise
+  }
+
+  // A host or a port that is written here asks for the network, whatever config.php says of sockets.
+  const networked = database.host !== undefined || database.port !== undefined
+  const socketPath =
+    database.socketPath !== undefined || networked
+      ? (database.socketPath ?? null)
+      : (take<string>('moodle.database.socketPath', undefined) ?? null)
+  const wwwroot = inherited['moodle.wwwroot']
+  const noReplyUser = Number(settingOf(php, 'noreplyuserid'))
+  return {
+    configPhp: written.configPhp,
+    dataroot: need('moodle.dataroot', written.dataroot, '/'),
+    // Nothing depends on it but links: one that only PHP could tell is as good as none.
+    wwwroot: isComputed(wwwroot?.value) ? (written.wwwroot ?? null) : (take('moodle.wwwroot', written.wwwroot) ?? null),
+    codeDirectory: php?.codeDirectory ?? null,
+    cacheDirectory: settingOf(php, 'cachedir'),
+    alternativeCacheConfig: settingOf(php, 'altcacheconfigpath'),
+    noReplyUserId: Number.isSafeInteger(noReplyUser) && noReplyUser > 0 ? noReplyUser : null,
+    database: {
+      host: take('moodle.database.host', database.host) ?? '127.0.0.1',
+      port: take('moodle.database.port', database.port) ?? 3306,
+      socketPath,
+      name: need('moodle.database.name', database.name, ''),
+      user: need('moodle.database.user', database.user, ''),
+      password: take('moodle.database.password', database.password) ?? '',
+      // A config.php without a prefix means none.
+      prefix: take('moodle.database.prefix', database.prefix) ?? (php ? '' : 'mdl_'),
+      tls: take('moodle.database.tls', database.tls) ?? false,
+    },
+    forced: php ? forcedBy(php) : { config: {}, plugins: {} },
+  }
+}
+
+/** What config.php says of a key that is not written here; undefined where it says nothing, or nothing of use: a fault. */
+function inheritedValue(reading: Reading, path: string, inherited: Inherited): unknown {
+  const found = inherited[path]
+  if (found === undefined || reading.positions.has(path)) return undefined
+  const at = reading.positions.get('moodle.configPhp') ?? 0
+  if (isComputed(found.value)) {
+    reading.fault(at, 'config-php-computed', { line: found.value.computedOnLine, name: found.name, key: path })
+    return undefined
+  }
+  const option = [...optionsIn()].find(([known]) => known === path)![1]
+  const text = textOf(found.value)
+  const value = option.kind.read(found.value as Written) ?? (text === undefined ? undefined : option.kind.read(text))
+  if (value === undefined) {
+    reading.fault(at, 'config-php-unsuitable', {
+      name: found.name,
+      found: option.secret ? '***' : (text ?? '[]'),
+      key: path,
+    })
+  }
+  return value
+}

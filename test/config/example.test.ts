@@ -1,0 +1,43 @@
+/** The example configuration in the package is what the table of options makes of itself, and can be loaded. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { exampleConfiguration } from '../../src/config/example.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { defaultOf, optionsIn } from '../../src/config/options.ts'
+
+const PUBLISHED = new URL('../../config/moodle-syncd.example.yaml', import.meta.url).pathname
+
+/** After a change of the table: `npx vitest run test/config/example.test.ts --update`. */
+test('the published example is made from the table', async () => {
+  await expect(exampleConfiguration()).toMatchFileSnapshot(PUBLISHED)
+})
+
+test('the published example loads, with a config.php that is there', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'syncd-'))
+  try {
+    const php = join(folder, 'config.php')
+    await writeFile(
+      php,
+      "<?php $CFG->dbtype = 'mariadb'; $CFG->dbname = 'm'; $CFG->dbuser = 'u'; $CFG->dataroot = '/d';",
+    )
+    const path = join(folder, 'config.yaml')
+    await writeFile(path, (await readFile(PUBLISHED, 'utf8')).replace('/var/www/moodle/config.php', php))
+    const config = await loadConfig(path, {})
+    expect(config.moodle.dataroot).toBe('/d')
+    expect(config.enrol).toMatchObject({ courseIdentifier: 'shortname', file: 'enrols.csv', notifyTeachers: false })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test.each([...optionsIn()])('%s says what it does, and its kind takes its default', (path, option) => {
+  expect(option.says).toMatch(/^[A-Z].*\.$/)
+  const written = defaultOf(path, option)
+  const shown = option.example === undefined ? written : option.example
+  expect(shown).toBeDefined()
+  expect(option.kind.read(shown!)).toBeDefined()
+  if (option.default !== undefined) expect(option.kind.read(option.default)).toBeDefined()
+  if (written !== undefined) expect(option.kind.read(written)).toBeDefined()
+})
