@@ -6,6 +6,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
@@ -115,8 +116,17 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-const bytesOf = (file: FileHandle): AsyncIterable<Uint8Array> =>
-  file.createReadStream({ start: 0, autoClose: false, highWaterMark: 256 * 1024 })
+const READ_BYTES = 256 * 1024
+
+/** The file from its beginning. Not a stream of Node's, which would close the file at its end. */
+async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let offset = 0; ; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, offset)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+    offset += bytesRead
+  }
+}
 
 const NOTHING_WRITTEN = { reason: null, reportText: null, reportJson: null, retryFile: null } as const
 
@@ -215,7 +225,7 @@ async function report(
     },
     outcome === 'refused' ? 'file refused' : 'run finished',
   )
-  const reason = outcome === 'refused' ? (await Array.fromAsync(reportAsText(made, outcomes.read(), lang))).join('') : null
+  const reason = outcome === 'refused' ? await text(reportAsText(made, outcomes.read(), lang)) : null
   return { outcome, startedAt, summary, reason, reportText, reportJson, retryFile: retry }
 }
 

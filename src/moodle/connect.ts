@@ -103,8 +103,9 @@ export async function withMoodle<T>(config: Config, use: (moodle: Moodle) => Pro
   const { database } = config.moodle
   const connection = await connect(database)
   try {
+    await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
     await connection.query(
-      "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', SESSION innodb_lock_wait_timeout = 20",
+      "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
     )
     return await use({ connection, prefix: database.prefix, ...(await look(connection, database)) })
   } catch (error) {

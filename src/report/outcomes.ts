@@ -2,7 +2,7 @@
  * The outcomes of a run while it runs: a line of JSON a row, in a file, since a report of a million rows does not belong
  * in memory. Reports are made of it when the run is over.
  */
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { RowResult } from '../plan/outcome.ts'
 
 export interface Outcomes {
@@ -14,19 +14,24 @@ export interface Outcomes {
 
 /** Opens a new file for outcomes, uses it and closes it; the caller removes it. */
 export async function withOutcomes<T>(path: string, use: (outcomes: Outcomes) => Promise<T>): Promise<T> {
-  const handle = await open(path, 'wx+', 0o600)
+  const handle = await open(path, 'wx', 0o600)
   try {
     return await use({
       add: async results => {
         await handle.appendFile(results.map(result => `${JSON.stringify(result)}\n`).join(''))
       },
-      read: () => readResults(handle),
+      read: () => readResults(path),
     })
   } finally {
     await handle.close()
   }
 }
 
-async function* readResults(handle: FileHandle): AsyncGenerator<RowResult> {
-  for await (const line of handle.readLines({ start: 0, autoClose: false })) yield JSON.parse(line) as RowResult
+async function* readResults(path: string): AsyncGenerator<RowResult> {
+  const handle = await open(path)
+  try {
+    for await (const line of handle.readLines()) yield JSON.parse(line) as RowResult
+  } finally {
+    await handle.close()
+  }
 }

@@ -130,8 +130,10 @@ async function writeAll(handle: FileHandle, write: (stream: Writable) => Promise
   try {
     // Not only `written`: where the disk is full, a writer may wait for a `drain` that never comes.
     await Promise.all([written, ended])
-  } finally {
+  } catch (error) {
+    // Only then: destroying the stream closes the file, which has still to be synced.
     stream.destroy()
+    throw error
   }
 }
 
