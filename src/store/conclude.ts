@@ -7,14 +7,15 @@ import { copyInto, moveInto, moveOver } from './move.ts'
 import { numbered, stamped } from './names.ts'
 import type { Store } from './store.ts'
 
-/** How a run has ended, as far as its file is concerned. `reason` is what people are told, several lines perhaps. */
-export type Verdict =
-  | { readonly outcome: 'processed' }
-  | { readonly outcome: 'refused'; readonly reason: string }
-  | { readonly outcome: 'held' }
+/** How a run has ended, as far as its file is concerned: a RunResult is one. */
+export interface Verdict {
+  readonly outcome: 'processed' | 'refused' | 'held' | 'interrupted'
+  /** What people are told of a refused file, several lines perhaps. */
+  readonly reason?: string | null
+}
 
 /**
- * Archives, removes, keeps, refuses or holds a file.
+ * Archives, removes, keeps, refuses or holds a file. One whose run was interrupted stays, to be run again.
  *
  * @param keep of the configuration: whether a file that was run is archived, and whether it is taken out of the store
  * @param path where it lies, in the store
@@ -30,7 +31,8 @@ export async function conclude(
 ): Promise<string | null> {
   const name = basename(path)
   try {
-    if (verdict.outcome === 'refused') return await refuse(store, path, verdict.reason, now)
+    if (verdict.outcome === 'interrupted') return path
+    if (verdict.outcome === 'refused') return await refuse(store, path, verdict.reason ?? '', now)
     if (verdict.outcome === 'held') return await moveInto(path, store.folder.held, numbered(name))
     if (keep.archive && keep.delete) return await moveInto(path, store.folder.archives, stamped(name, now))
     if (keep.archive) return await copyInto(path, store.folder.archives, stamped(name, now))

@@ -33,8 +33,8 @@ export async function begin(store: Store, job: BegunJob, now: Date): Promise<str
   await replaceDurably(recordPath(store, job.id), `${JSON.stringify(job)}\n`)
   const arrival = arrivalOf(job)
   // Tried again after a failure, it may have been put there already.
-  const isWaiting = arrival !== null && (await exists(arrivalPath(store, arrival)))
-  return isWaiting ? place(store, arrival, now) : commandPath(store, job)
+  if (arrival !== null && (await isThere(store, job))) return place(store, arrival, now)
+  return commandPath(store, job)
 }
 
 /** Notes that a job is done with. */
@@ -52,16 +52,27 @@ export async function begunJobs(store: Store): Promise<BegunJob[]> {
   for (const name of (await readdir(store.folder.running)).sort()) {
     if (!name.endsWith('.json')) continue
     const noted = parse(await readFile(join(store.folder.running, name), 'utf8'))
-    const arrival = arrivalOf(noted)
-    if (arrival !== null && (await exists(arrivalPath(store, arrival)))) jobs.push(noted)
-    else if (await exists(commandPath(store, noted))) jobs.push({ ...noted, arrival: null })
+    const placed = { ...noted, arrival: null }
+    if (noted.arrival !== null && (await isThere(store, noted))) jobs.push(noted)
+    else if (await isThere(store, placed)) jobs.push(placed)
     else await end(store, noted.id)
   }
   return jobs
 }
 
-/** Where the file of a job is once it is no arrival any more. */
-export function commandPath(store: Store, job: Job): string {
+/** Whether the file of a job still is where it waits: people may take it away. */
+export async function isThere(store: Store, job: Job): Promise<boolean> {
+  const arrival = arrivalOf(job)
+  try {
+    await lstat(arrival === null ? commandPath(store, job) : arrivalPath(store, arrival))
+    return true
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+function commandPath(store: Store, job: Job): string {
   return join(store.folder.commands, ...job.file.split('/').map(checkName))
 }
 
@@ -79,14 +90,4 @@ function parse(text: string): BegunJob {
   if (arrival !== null) checkName(arrival)
   for (const part of file.split('/')) checkName(part)
   return { id, file, arrival }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return false
-    throw error
-  }
 }

@@ -1,9 +1,10 @@
 /** The store: its folders, and what a crash left in them. Where a file is tells what has become of it. */
-import { chmod, mkdir, readdir, rmdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
+import { takeLock } from './lock.ts'
 
 export const FOLDERS = [
   /** Command files as they came, by name: what `enrol.file` is relative to. */
@@ -55,9 +56,26 @@ export async function openStore(directory: string): Promise<Store> {
   }
 }
 
+/**
+ * Makes this process the one daemon of a store.
+ *
+ * @returns what gives the store free again
+ * @throws Problem 75 where another daemon has it
+ */
+export async function lockStore({ directory }: Store): Promise<() => Promise<void>> {
+  const lock = await takeLock(join(directory, 'daemon.lock'))
+  if (lock.taken) return lock.release
+  const { pid, host } = lock.holder ?? { pid: '?', host: '?' }
+  throw new Problem('store-in-use', { directory, pid: String(pid), host }, EXIT.tryLater)
+}
+
 /** Removes what a crash left that is no file of anybody's. Only for the one daemon of the store, before anything else. */
 export async function tidyStore(store: Store): Promise<void> {
   for (const path of Object.values(store.folder)) await removeLeftOvers(path)
+  // The outcomes of runs that were killed: these are run anew. Of one that a person runs now, only the name is removed.
+  for (const name of await readdir(store.folder.running)) {
+    if (name.endsWith('.outcomes')) await rm(join(store.folder.running, name), { force: true })
+  }
   for (const arrival of await readdir(store.folder.arrivals)) {
     const path = join(store.folder.arrivals, arrival)
     try {

@@ -1,0 +1,109 @@
+/**
+ * THE PROGRAM in the order in which it happens: what is opened here, one after the other, is closed in reverse.
+ * What cannot be seen from here does not run.
+ */
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { Cron } from 'croner'
+import type { Config } from './config/config.ts'
+import { removeDoneFilesOf } from './intake/scan.ts'
+import { watchDirectory } from './intake/watch.ts'
+import type { Logger } from './log.ts'
+import type { Lang } from './messages/say.ts'
+import { addStandardFiles, openQueue } from './queue.ts'
+import { run } from './run.ts'
+import { arrivalsOf } from './store/arrivals.ts'
+import { removeOld } from './store/keep.ts'
+import { begunJobs } from './store/running.ts'
+import { lockStore, openStore, type Store, tidyStore } from './store/store.ts'
+import { notifyReady, notifyStopping, startWatchdog } from './systemd.ts'
+
+export interface DaemonGround {
+  readonly config: Config
+  readonly log: Logger
+  /** Of the reports and refusals in the store. */
+  readonly lang: Lang
+  /** Aborted: the daemon stops. */
+  readonly signal: AbortSignal
+}
+
+const DAILY = '17 3 * * *'
+
+/**
+ * Takes files, runs them, and puts them away, until it is told to stop; then it finishes the running chunk.
+ * It starts without a database, too: files wait until there is one.
+ *
+ * @throws Problem 78 where the store or the drop directory cannot be used, 75 where another daemon uses the store
+ */
+export async function daemon({ config, log, lang, signal }: DaemonGround): Promise<void> {
+  const { intake, schedule } = config
+  const now = () => new Date()
+  const failed = new AbortController()
+  const stop = AbortSignal.any([signal, failed.signal])
+  const closing: (() => unknown)[] = []
+  try {
+    const store = await openStore(config.store.directory)
+    closing.push(await lockStore(store))
+    await tidyStore(store)
+
+    const queue = openQueue({
+      config,
+      store,
+      log,
+      runFile: (request, runLog) => run(request, { config, store, log: runLog, lang }),
+      newId: randomUUID,
+      now,
+      signal: stop,
+    })
+    closing.push(queue.idle)
+    // What was begun before the last stop comes first, then what waited, then what lies in the drop directory.
+    const arrived = await arrivalsOf(store)
+    for (const job of await begunJobs(store)) queue.add(job)
+    for (const { name, folder } of arrived) queue.add({ file: name, arrival: folder })
+
+    if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
+    const watch = await watchDirectory(
+      {
+        directory: intake.directory,
+        wholeness: { stableFor: intake.stableFor, doneFile: intake.doneFile },
+        store,
+        log,
+        onArrival: ({ name, folder }) => queue.add({ file: name, arrival: folder }),
+        signal: stop,
+        clock: { now, elapsed: () => performance.now() },
+      },
+      intake.polling,
+    )
+    closing.push(watch.close)
+
+    if (schedule !== null) {
+      const runs = repeat(schedule, log, () => addStandardFiles(queue, store, config.enrol.file, log))
+      closing.push(() => runs.stop())
+    }
+    const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
+    closing.push(() => cleaning.stop())
+    await cleaning.trigger()
+
+    notifyReady()
+    log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
+    if (!stop.aborted) await once(stop, 'abort')
+    notifyStopping()
+    log.info({ event: 'daemon-stopping' }, 'stopping, once the running chunk is done')
+  } finally {
+    failed.abort()
+    for (const close of closing.reverse()) await close()
+  }
+  log.info({ event: 'daemon-stopped' }, 'stopped')
+}
+
+/** Does something at the times of a cron expression, in the server's local time. A failure is logged, and no reason to end. */
+function repeat(expression: string, log: Logger, work: () => Promise<void>): Cron {
+  const logFailure = (error: unknown) => log.error({ event: 'schedule-failed', err: error }, 'a scheduled task failed')
+  return new Cron(expression, { mode: '5-part', protect: true, catch: logFailure }, work)
+}
+
+async function clean(store: Store, keepDays: number, log: Logger): Promise<void> {
+  const removed = await removeOld(store, keepDays, new Date())
+  if (removed > 0)
+    log.info({ event: 'old-files-removed', removed, keepDays }, 'removed files that were kept long enough')
+}

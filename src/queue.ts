@@ -1,0 +1,138 @@
+/**
+ * The command files that are to be run: one at a time, in the order in which they came, none twice. What the queue knows
+ * it has from the store, where it all still stands after a crash.
+ */
+import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import PQueue from 'p-queue'
+import type { Config } from './config/config.ts'
+import { EXIT, Problem } from './errors.ts'
+import type { Logger } from './log.ts'
+import { say } from './messages/say.ts'
+import type { RunRequest, RunResult } from './run.ts'
+import { place, standardFiles } from './store/commands.ts'
+import { conclude } from './store/conclude.ts'
+import { failedWith } from './store/errno.ts'
+import { matches } from './store/names.ts'
+import { arrivalOf, type BegunJob, begin, end, isThere, type Job } from './store/running.ts'
+import type { Store } from './store/store.ts'
+
+export interface QueueGround {
+  readonly config: Pick<Config, 'enrol' | 'store'>
+  readonly store: Store
+  readonly log: Logger
+  /** Runs one file. Throws a Problem where it cannot be done now. */
+  readonly runFile: (request: RunRequest, log: Logger) => Promise<RunResult>
+  readonly newId: () => string
+  readonly now: () => Date
+  /** Aborted: nothing more is begun, and the file that is being run is interrupted. */
+  readonly signal: AbortSignal
+}
+
+export interface Queue {
+  /** Puts a file at the end. One that waits or runs already is not put there again. */
+  readonly add: (job: Job | BegunJob) => void
+  /** Settles when nothing waits or runs any more; once aborted, that is when the running chunk is done. */
+  readonly idle: () => Promise<void>
+}
+
+/** What was not done may be done later, without anybody touching the file: a database that is away, a full disk. */
+const WAIT_FIRST_MS = 1_000
+const WAIT_LONGEST_MS = 60_000
+const PASSING_PROBLEMS: readonly number[] = [EXIT.unavailable, EXIT.tryLater, EXIT.configuration]
+const PASSING_ERRORS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ESTALE']
+
+export function openQueue(ground: QueueGround): Queue {
+  const inTurn = new PQueue({ concurrency: 1 })
+  const jobs = new Set<Job | BegunJob>()
+  return {
+    add: job => {
+      // Each arrival is another file, whatever it is called; a command file is the same as long as it lies there.
+      const isSame = (other: Job) => (job.arrival === null ? other.file === job.file : other.arrival === job.arrival)
+      if ([...jobs].some(isSame)) return
+      jobs.add(job)
+      void inTurn.add(async () => {
+        await takeTurn(ground, job)
+        jobs.delete(job)
+      })
+    },
+    idle: () => inTurn.onIdle(),
+  }
+}
+
+/** Puts the files that `enrol.file` names to the queue, those of them that lie in the store: what the schedule does. */
+export async function addStandardFiles(queue: Queue, store: Store, pattern: string, log: Logger): Promise<void> {
+  const files = await standardFiles(store, pattern)
+  if (files.length === 0)
+    log.debug({ event: 'nothing-scheduled', pattern }, 'nothing to run at this time of the schedule')
+  for (const file of files) queue.add({ file, arrival: null })
+}
+
+/** What is done with one file when its turn has come. Never throws: the next one has its turn, too. */
+async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void> {
+  const { config, store, signal, now } = ground
+  const begun = { ...job, id: 'id' in job ? job.id : ground.newId() }
+  const log = ground.log.child({ run: begun.id, file: job.file })
+  const patiently = <T>(work: () => Promise<T>): Promise<T> => tryUntilDone(work, log, signal)
+  if (signal.aborted) return
+  try {
+    if (!(await isThere(store, job))) {
+      log.debug({ event: 'file-gone' }, 'gone before its turn')
+      if ('id' in job) await end(store, job.id)
+      return
+    }
+    const arrival = arrivalOf(job)
+    if (arrival !== null && !('id' in job) && !matches(config.enrol.file, job.file)) {
+      await patiently(() => place(store, arrival, now()))
+      log.info(
+        { event: 'file-not-named', pattern: config.enrol.file },
+        'kept in the store, not run: enrol.file does not name it',
+      )
+      return
+    }
+    const path = await patiently(() => begin(store, begun, now()))
+    const request = { id: begun.id, name: basename(job.file), path, simulate: false, signal }
+    const result = await patiently(() => ground.runFile(request, log))
+    if (result.outcome === 'interrupted') return
+    const where = await patiently(() => conclude(store, config.store, path, result, result.startedAt))
+    await patiently(() => end(store, begun.id))
+    log.debug({ event: 'file-concluded', path: where }, 'concluded')
+  } catch (error) {
+    // Stopped while it was waiting: what has begun is noted in the store, and comes first at the next start.
+    if (signal.aborted && error === signal.reason) return
+    log.error(
+      { event: 'run-failed', err: error },
+      'the run failed by a fault of the program; the file stays in the store',
+    )
+    await end(store, begun.id).catch(cause =>
+      log.error({ event: 'store-failed', err: cause }, 'the store cannot be written'),
+    )
+  }
+}
+
+/**
+ * Does something, again and again with growing pauses while what stands in its way may pass.
+ * Not by p-retry: given a signal, that throws away the result of work that is done while it is aborted.
+ */
+async function tryUntilDone<T>(work: () => Promise<T>, log: Logger, signal: AbortSignal): Promise<T> {
+  for (let pause = WAIT_FIRST_MS; ; pause = Math.min(2 * pause, WAIT_LONGEST_MS)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      signal.throwIfAborted()
+      log.warn({ event: 'run-postponed', ...reasonOf(error), seconds: pause / 1000 }, 'postponed, to be tried again')
+      await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted())
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof Problem ? PASSING_PROBLEMS.includes(error.exit) : failedWith(error, ...PASSING_ERRORS)
+}
+
+function reasonOf(error: unknown): object {
+  return error instanceof Problem
+    ? { problem: error.code, reason: say('en', `problem.${error.code}`, error.args) }
+    : { err: error }
+}
