@@ -117,9 +117,7 @@ describe('say', () => {
   })
 
   test('an argument is text, whatever is in it', () => {
-    expect(say('en', 'row-error.role-not-found', { found: "{x} <b> '{" })).toBe(
-      "No role has the short name “{x} <b> '{”.",
-    )
+    expect(say('en', 'configuration.syntax', { reason: "{x} <b> '{" })).toBe("this is not YAML: {x} <b> '{")
   })
 
   test('an unknown key throws, also one that every object has', () => {
