@@ -3,12 +3,24 @@
  * tables it would find in the way.
  */
 import { readFile } from 'node:fs/promises'
-import type { Connection } from 'mysql2/promise'
+import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 
 export const MOODLE_VERSIONS = ['3.9', '4.1', '4.5', '5.0', '5.1'] as const
 export type MoodleVersion = (typeof MOODLE_VERSIONS)[number]
 
 const OPTIONS = 'ENGINE=InnoDB ROW_FORMAT=COMPRESSED DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci'
+
+/** Connects to a private server and makes an empty database there, which the connection uses. */
+export async function createDatabase(
+  server: { readonly socketPath: string; readonly user: string },
+  name: string,
+): Promise<Connection> {
+  const { socketPath, user } = server
+  const connection = await mysql.createConnection({ socketPath, user, charset: 'utf8mb4_unicode_ci' })
+  await connection.query('CREATE DATABASE ?? DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci', [name])
+  await connection.changeUser({ database: name })
+  return connection
+}
 
 /** Makes the school's tables, empty, as Moodle 4.5 has them, in the database that the connection uses. */
 export async function createTables(connection: Connection, prefix: string): Promise<void> {
@@ -27,6 +39,53 @@ export async function loadSchool(
   await createTables(connection, prefix)
   await runFile(connection, 'school.sql', prefix)
   for (const statement of CHANGES[version]) await connection.query(filled(statement, prefix))
+}
+
+/** What a person is in a course. */
+export interface Participant {
+  readonly id: number
+  readonly name: string
+  /** Short names of roles, and names of groups, with commas between them; empty where there are none. */
+  readonly roles: string
+  readonly groups: string
+  readonly suspended: boolean
+  /** Unix time in seconds; 0: no end. */
+  readonly end: number
+}
+
+/** Everybody who is enrolled in a course of the school, in the order of their names. */
+export async function participants(connection: Connection, prefix: string, shortname: string): Promise<Participant[]> {
+  const [rows] = await connection.query<RowDataPacket[]>(
+    filled(
+      `SELECT u.id, CONCAT(u.firstname, ' ', u.lastname) AS name, MIN(ue.status) AS suspended, MAX(ue.timeend) AS end,
+              (SELECT GROUP_CONCAT(r.shortname ORDER BY r.sortorder SEPARATOR ', ')
+                 FROM {prefix}role_assignments ra
+                 JOIN {prefix}role r ON r.id = ra.roleid
+                 JOIN {prefix}context x ON x.id = ra.contextid AND x.contextlevel = 50 AND x.instanceid = c.id
+                WHERE ra.userid = u.id) AS roles,
+              (SELECT GROUP_CONCAT(g.name ORDER BY g.name SEPARATOR ', ')
+                 FROM {prefix}groups_members gm
+                 JOIN {prefix}groups g ON g.id = gm.groupid AND g.courseid = c.id
+                WHERE gm.userid = u.id) AS \`groups\`
+         FROM {prefix}course c
+         JOIN {prefix}enrol e ON e.courseid = c.id
+         JOIN {prefix}user_enrolments ue ON ue.enrolid = e.id
+         JOIN {prefix}user u ON u.id = ue.userid
+        WHERE c.shortname = ?
+        GROUP BY u.id, c.id
+        ORDER BY u.lastname, u.firstname, u.id`,
+      prefix,
+    ),
+    [shortname],
+  )
+  return rows.map(row => ({
+    id: Number(row.id),
+    name: String(row.name),
+    roles: String(row.roles ?? ''),
+    groups: String(row.groups ?? ''),
+    suspended: Number(row.suspended) === 1,
+    end: Number(row.end),
+  }))
 }
 
 async function runFile(connection: Connection, name: string, prefix: string): Promise<void> {

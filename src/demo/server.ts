@@ -19,6 +19,8 @@ export interface PrivateServer {
   readonly password: ''
   /** The TCP port on 127.0.0.1 that was asked for. */
   readonly port: number | undefined
+  /** The server's temporary folder. What whoever started it puts there goes with it. */
+  readonly folder: string
   /** Ends the server and removes its folder; a second call waits for the first. */
   stop(): Promise<void>
 }
@@ -107,7 +109,7 @@ export async function startServer(options: ServerOptions = {}): Promise<PrivateS
   watcher.unref()
   unreference(watcher.stdin)
   unreference(watcher.stderr)
-  return { socketPath, user: 'root', password: '', port: options.port, stop }
+  return { socketPath, user: 'root', password: '', port: options.port, folder, stop }
 }
 
 /** For tables that are thrown away: small, quick to start, careless of power failures. `loose-` passes by what one of the two lacks. */
