@@ -53,7 +53,10 @@ export function recordReader(separator: Separator, limit: number): RecordReader 
     if (open === null && isPassedOver(text)) return 'passed-over'
     const start: Place | OpenRecord = open ?? line
     const length = line.offset + line.length - start.offset
-    if (length > limit) return { code: 'record-too-long', line: start.line }
+    if (length > limit) {
+      open = null
+      return { code: 'record-too-long', line: start.line }
+    }
     if (open === null && !text.includes('"')) {
       return { cells: plainCells(text, separator), badQuoting: false, line: line.line, offset: line.offset, length }
     }
