@@ -344,6 +344,7 @@ describe('memory does not grow with the file', () => {
     const { inspection, grown } = await inspectLarge(start, filling, mebibytes)
     expect(inspection.errors.map(error => error.code)).toEqual(codes)
     expect(inspection.bytes).toBeGreaterThan((mebibytes - 1) * MIB)
-    expect(grown).toBeLessThan(16)
+    // A record of the greatest length is held, as the pieces that it came in.
+    expect(grown).toBeLessThan(40)
   })
 })
