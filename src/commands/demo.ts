@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { styleText } from 'node:util'
 import { stringify } from 'yaml'
 import { createDatabase, loadSchool, type Participant, participants } from '../demo/school.ts'
 import { type PrivateServer, startServer } from '../demo/server.ts'
@@ -19,6 +20,8 @@ import type { CommandContext } from './context.ts'
 const PREFIX = 'mdl_'
 const COURSE = 'BIO-2'
 const FILE = 'enrols.csv'
+/** That of the school, in its `config.timezone`. */
+const TIME_ZONE = 'Europe/Paris'
 /** Milliseconds; as a rule the report is there after one second. */
 const LONGEST_WAIT = 20_000
 const LAST_LOG_LINES = 10
@@ -166,6 +169,8 @@ function commandFile(lang: Lang): string {
   ].join('\n')
 }
 
+const COLOURS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = { '+': 'green', '-': 'red', '~': 'yellow' }
+
 /**
  * The people of the course before and after, one a line. What came is marked with +, what went with -, what changed with ~.
  */
@@ -184,15 +189,18 @@ function table(context: CommandContext, before: readonly Participant[], after: r
   }
   const widths = titles.map((_, at) => Math.max(...lines.map(line => line[at + 1]!.length)))
   return lines
-    .map(([mark, ...line]) => `  ${mark} ${line.map((cell, at) => cell.padEnd(widths[at]!)).join('  ')}`.trimEnd())
-    .map(line => `${line}\n`)
+    .map(([mark, ...line]) => {
+      const text = `  ${mark} ${line.map((cell, at) => cell.padEnd(widths[at]!)).join('  ')}`.trimEnd()
+      const colour = COLOURS[mark!]
+      return `${context.colour && colour !== undefined ? styleText(colour, text) : text}\n`
+    })
     .join('')
 }
 
 function standing({ suspended, end }: Participant, lang: Lang): string {
   if (suspended) return say(lang, 'demo.suspended')
   if (end === 0) return say(lang, 'demo.active')
-  const date = new Intl.DateTimeFormat(lang, { dateStyle: 'medium' }).format(end * 1000)
+  const date = new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeZone: TIME_ZONE }).format(end * 1000)
   return say(lang, 'demo.active-until', { date })
 }
 
