@@ -4,7 +4,7 @@
  * It must never hold more than a block and one line of the length that is allowed: what is longer is only looked through.
  */
 import { Buffer } from 'node:buffer'
-import { beginsWithMark, type Encoding, lineDecoderOf, strictDecoderOf } from './encoding.ts'
+import { beginsWithMark, type Encoding, type LineDecoder, lineDecoderOf, strictDecoderOf } from './encoding.ts'
 
 /** A line as an editor counts it: up to LF, CRLF, CR or the end of the file. */
 export interface Line {
@@ -161,7 +161,7 @@ class LineSplitter {
     return ends
   }
 
-  #makeLine(start: number, end: number, next: number, decode: (start: number, end: number) => string | null): Line {
+  #makeLine(start: number, end: number, next: number, decode: LineDecoder): Line {
     const lineEnd = this.#lineEndAt(end, next)
     if (this.#long !== null) {
       lookThrough(this.#long, this.#buffer.subarray(start, end))

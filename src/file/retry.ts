@@ -11,7 +11,7 @@ export interface ByteRange {
   readonly length: number
 }
 
-/** Reads bytes of the original: `length` of them, or fewer where it ends before. */
+/** Reads bytes of the original: `length` of them (one at least), or fewer where it ends before. */
 export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>
 
 /** Records that lie near each other are read at once: a file of failed rows is not read row by row. */
@@ -29,8 +29,10 @@ export async function* composeRetryFile(
   readRange: ReadRange,
 ): AsyncGenerator<Uint8Array> {
   const encoding = encodingOf(label)
-  const mark = await readRange(0, encoding.mark.length)
-  if (beginsWithMark(mark, encoding)) yield mark
+  if (encoding.mark.length > 0) {
+    const start = await readRange(0, encoding.mark.length)
+    if (beginsWithMark(start, encoding)) yield start
+  }
   const lineEnd = lineEndIn(await readRange(header.offset + header.length, 2 * encoding.unit), encoding)
 
   const cut = async (ranges: readonly ByteRange[]): Promise<Uint8Array> => {
