@@ -4,7 +4,7 @@ import type { CsvRecord } from './records.ts'
 import { COLUMNS, type Column, type FileError, type FileErrorCode } from './types.ts'
 
 /** In the order in which they are reported missing. */
-export const REQUIRED_COLUMNS = ['rolename', 'cid', 'uid'] as const satisfies readonly Column[]
+const REQUIRED_COLUMNS = ['rolename', 'cid', 'uid'] as const satisfies readonly Column[]
 
 export interface HeaderNames {
   /** As many as the header has cells, if there are no errors. */

@@ -9,7 +9,7 @@ import type { Column, Command, CommandRow, GroupCommand, ReadingErrorCode, Row, 
 
 /** The words of the `cmd` column, as they are to be written. */
 export const COMMAND_WORDS = ['add', 'shift', 'del', 'delete', 'disable', 'suspend', 'enable'] as const
-export type CommandWord = (typeof COMMAND_WORDS)[number]
+type CommandWord = (typeof COMMAND_WORDS)[number]
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map<CommandWord, Command>([
   ['add', 'add'],
