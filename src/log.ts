@@ -38,7 +38,7 @@ export function createLog(
 }
 
 /** Whether a descriptor is the one that systemd connected to the journal: a child's may have been redirected since. */
-function isJournal(journalStream: string | undefined, descriptor: number): boolean {
+export function isJournal(journalStream: string | undefined, descriptor: number): boolean {
   if (!journalStream) return false
   const { dev, ino } = fstatSync(descriptor)
   return journalStream === `${dev}:${ino}`
