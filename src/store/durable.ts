@@ -7,8 +7,8 @@
  * users (`fs.protected_hardlinks`), which is what feeders are, and unknown to some network file systems.
  */
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises'
+import { constants, createWriteStream } from 'node:fs'
+import { chmod, lstat, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
@@ -108,33 +108,24 @@ export async function replaceDurably(path: string, text: string): Promise<void> 
 export async function writeTemporary(directory: string, write: (stream: Writable) => Promise<void>): Promise<string> {
   const temporary = join(directory, `.${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
   await removingIfFailed([temporary], async () => {
-    const handle = await open(temporary, 'wx', FILE_MODE)
+    const stream = createWriteStream(temporary, { flags: 'wx', mode: FILE_MODE, flush: true })
+    const closed = finished(stream)
+    const written = write(stream).then(() => {
+      if (!stream.writableEnded) stream.end()
+    })
     try {
-      // The umask may have taken away the group's right to read.
-      await handle.chmod(FILE_MODE)
-      await writeAll(handle, write)
-      await handle.sync()
-    } finally {
-      await handle.close()
+      // Not only `written`: where the disk is full, a writer may wait for a `drain` that never comes.
+      await Promise.all([written, closed])
+    } catch (error) {
+      stream.destroy()
+      // It may be about to make the file that is then removed.
+      await closed.catch(() => {})
+      throw error
     }
+    // The umask may have taken away the group's right to read.
+    await chmod(temporary, FILE_MODE)
   })
   return temporary
-}
-
-async function writeAll(handle: FileHandle, write: (stream: Writable) => Promise<void>): Promise<void> {
-  const stream = handle.createWriteStream({ autoClose: false })
-  const ended = finished(stream)
-  const written = write(stream).then(() => {
-    if (!stream.writableEnded) stream.end()
-  })
-  try {
-    // Not only `written`: where the disk is full, a writer may wait for a `drain` that never comes.
-    await Promise.all([written, ended])
-  } catch (error) {
-    // Only then: destroying the stream closes the file, which has still to be synced.
-    stream.destroy()
-    throw error
-  }
 }
 
 /** Removes a file. One that is not there any more is as good as removed. */
