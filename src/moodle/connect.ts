@@ -148,7 +148,8 @@ async function look(
 }
 
 /** The name of one of Moodle's tables, with its prefix, quoted. */
-export const table = (moodle: Pick<Moodle, 'prefix'>, name: string): string => mysql.escapeId(moodle.prefix + name, true)
+export const table = (moodle: Pick<Moodle, 'prefix'>, name: string): string =>
+  mysql.escapeId(moodle.prefix + name, true)
 
 /** Rows of a SELECT as arrays of values, in the order of the columns: the fastest shape for large answers. */
 export async function select<Row extends readonly unknown[]>(

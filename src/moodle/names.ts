@@ -85,7 +85,11 @@ const NAMES_A_QUESTION = 500
  * Keys that are the same for names that the database holds equal in this column, and only for those: the weights of the
  * names under the column's own collation (`WEIGHT_STRING`), trailing blanks left out where the collation pads.
  */
-export async function equalityKeys(moodle: Moodle, by: NameColumn, names: Iterable<string>): Promise<Map<string, string>> {
+export async function equalityKeys(
+  moodle: Moodle,
+  by: NameColumn,
+  names: Iterable<string>,
+): Promise<Map<string, string>> {
   const keys = new Map<string, string>()
   const wanted = [...new Set(names)]
   if (by.column === 'id') {

@@ -15,7 +15,18 @@ export async function loadSettings(moodle: Moodle, config: Config): Promise<Sett
     `SELECT '', name, value FROM ${table(moodle, 'config')} WHERE CHAR_LENGTH(value) < 10000
       UNION ALL
      SELECT plugin, name, value FROM ${table(moodle, 'config_plugins')} WHERE plugin IN (?)`,
-    [['tool_sync', 'tool_log', 'logstore_standard', 'enrol_meta', 'tool_monitor', 'message', 'communication_matrix', 'communication_customlink']],
+    [
+      [
+        'tool_sync',
+        'tool_log',
+        'logstore_standard',
+        'enrol_meta',
+        'tool_monitor',
+        'message',
+        'communication_matrix',
+        'communication_customlink',
+      ],
+    ],
   )
   const stored = new Map(rows.map(([plugin, name, value]) => [`${plugin}/${name}`, value ?? '']))
   const { forced } = config.moodle
@@ -24,7 +35,10 @@ export async function loadSettings(moodle: Moodle, config: Config): Promise<Sett
 }
 
 const list = (value: string | undefined): string[] =>
-  (value ?? '').split(',').map(word => word.trim()).filter(word => word !== '')
+  (value ?? '')
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '')
 
 /** What planning must know of the site. */
 export async function loadSite(moodle: Moodle, settings: Settings, config: Config): Promise<Site> {
@@ -32,7 +46,9 @@ export async function loadSite(moodle: Moodle, settings: Settings, config: Confi
   const living =
     admins.length === 0
       ? []
-      : await select<[number]>(moodle, `SELECT id FROM ${table(moodle, 'user')} WHERE deleted = 0 AND id IN (?)`, [admins])
+      : await select<[number]>(moodle, `SELECT id FROM ${table(moodle, 'user')} WHERE deleted = 0 AND id IN (?)`, [
+          admins,
+        ])
   const alive = new Set(living.map(([id]) => id))
   const [[siteCourseId] = [0]] = await select<[number | null]>(
     moodle,
@@ -44,7 +60,9 @@ export async function loadSite(moodle: Moodle, settings: Settings, config: Confi
     siteCourseId: siteCourseId ?? 0,
     enabledMethods: new Set(list(settings('', 'enrol_plugins_enabled'))),
     sessionTimeout: Number(settings('', 'sessiontimeout') ?? '') || 28_800,
-    mark: hasToolSync(settings, config) ? { component: 'tool_sync', itemId: 0 } : { component: 'enrol_manual', itemId: 0 },
+    mark: hasToolSync(settings, config)
+      ? { component: 'tool_sync', itemId: 0 }
+      : { component: 'enrol_manual', itemId: 0 },
     maxGroupName: moodle.columns.get('groups')?.get('name')?.maxLength ?? 254,
   }
 }

@@ -15,7 +15,9 @@ import { writeWorld } from './write.ts'
  * Errors that go away by themselves: others hold the rows, or have just made the row that we were about to make.
  * The chunk's facts are then loaded again and its rows planned again, since the world has moved. Milliseconds.
  */
-const WORTH_ANOTHER_TRY: Readonly<Record<string, { readonly min: number; readonly max: number; readonly tries: number }>> = {
+const WORTH_ANOTHER_TRY: Readonly<
+  Record<string, { readonly min: number; readonly max: number; readonly tries: number }>
+> = {
   ER_LOCK_DEADLOCK: { min: 20, max: 2_000, tries: 12 },
   ER_LOCK_WAIT_TIMEOUT: { min: 500, max: 5_000, tries: 6 },
   ER_DUP_ENTRY: { min: 1, max: 100, tries: 5 },
@@ -80,7 +82,9 @@ async function applyHalves(
   const [only] = rows
   if (rows.length === 1 && only !== undefined) {
     const place = { line: only.line, offset: only.offset, length: only.length }
-    return [{ place, outcome: 'failed', error: { code: 'database-refused', args: { reason } }, warnings: [], changes: [] }]
+    return [
+      { place, outcome: 'failed', error: { code: 'database-refused', args: { reason } }, warnings: [], changes: [] },
+    ]
   }
   const middle = Math.ceil(rows.length / 2)
   const first = await applyChunk(ground, rows.slice(0, middle), clock)
@@ -102,7 +106,11 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     const { world, prepared } = await loadWorld(fresh, rows, now)
     const results = rows.map(row => planRow(row, world, ground.rules))
     // The log hears first and is written last: it tells the ids of the others' rows.
-    await writeWorld(ground.moodle, world, prepared.toReversed().flatMap(({ tables }) => tables ?? []))
+    await writeWorld(
+      ground.moodle,
+      world,
+      prepared.toReversed().flatMap(({ tables }) => tables ?? []),
+    )
     await connection.query('COMMIT')
     return results
   } catch (error) {

@@ -7,8 +7,8 @@ import type { CommandRow, Row } from '../file/types.ts'
 import {
   type Context,
   type Course,
+  emptyTable,
   type Found,
-  type Group,
   type Instance,
   type Observer,
   type Participant,
@@ -16,11 +16,11 @@ import {
   type Role,
   type Site,
   type World,
-  emptyTable,
 } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
 import type { Consequence, Needs, Prepared } from './consequences/consequence.ts'
 import { linkedCourseIds } from './consequences/linked-courses.ts'
+import { groupOf } from './groups.ts'
 import { equalityKeys, findByName } from './names.ts'
 import type { Settings } from './site.ts'
 
@@ -82,8 +82,8 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
     waitingEvents: [],
     changes: [],
   }
-  const mayUnenrol = commands.some(row => row.command === 'del')
-  const touchesGroups = mayUnenrol || linked.length > 0 || commands.some(row => row.groupCommand !== null)
+  const mayUnenrol = linked.length > 0 || commands.some(row => row.command === 'del')
+  const touchesGroups = mayUnenrol || commands.some(row => row.groupCommand !== null)
   await loadParticipants(moodle, world, userIds, courseIds, touchesGroups)
   await loadDirtyFlags(moodle, world, userIds)
 
@@ -120,9 +120,14 @@ async function findUsers({ moodle, config, settings }: Ground, rows: readonly Co
   const names = rows.map(row => row.uid)
   const found =
     column === 'username'
-      ? await findByName<[number, string]>(moodle, { table: 'user', column }, names, [], 'deleted = 0 AND mnethostid = ?', [
-          Number(settings('', 'mnet_localhost_id') ?? 1),
-        ])
+      ? await findByName<[number, string]>(
+          moodle,
+          { table: 'user', column },
+          names,
+          [],
+          'deleted = 0 AND mnethostid = ?',
+          [Number(settings('', 'mnet_localhost_id') ?? 1)],
+        )
       : await findByName<[number, string]>(moodle, { table: 'user', column }, names, [], 'deleted = 0')
   return mapFound(found, ([id]) => id)
 }
@@ -136,10 +141,15 @@ async function findCourses({ moodle, config }: Ground, rows: readonly CommandRow
 
 async function findRoles(moodle: Moodle, rows: readonly CommandRow[]): Promise<Map<string, Found<Role>>> {
   const names = rows.map(row => row.role).filter(name => name !== '')
-  const found = await findByName<[number, string, string, number]>(moodle, { table: 'role', column: 'shortname' }, names, [
-    'name',
-    `EXISTS (SELECT 1 FROM ${table(moodle, 'role_context_levels')} l WHERE l.roleid = ${table(moodle, 'role')}.id AND l.contextlevel = 50)`,
-  ])
+  const found = await findByName<[number, string, string, number]>(
+    moodle,
+    { table: 'role', column: 'shortname' },
+    names,
+    [
+      'name',
+      `EXISTS (SELECT 1 FROM ${table(moodle, 'role_context_levels')} l WHERE l.roleid = ${table(moodle, 'role')}.id AND l.contextlevel = 50)`,
+    ],
+  )
   return mapFound(found, ([id, shortname, name, inCourses]) => ({ id, shortname, name, inCourses: inCourses === 1 }))
 }
 
@@ -147,9 +157,7 @@ async function findRoles(moodle: Moodle, rows: readonly CommandRow[]): Promise<M
 async function loadCourses(moodle: Moodle, ids: readonly number[], courses: Map<number, Course>): Promise<void> {
   const wanted = ids.filter(id => !courses.has(id))
   if (wanted.length === 0) return
-  const rows = await select<
-    [number, number, string, string, number, number, number | null, string | null]
-  >(
+  const rows = await select<[number, number, string, string, number, number, number | null, string | null]>(
     moodle,
     `SELECT c.id, c.category, c.shortname, c.fullname, c.groupmode, c.enablecompletion, x.id, x.path
        FROM ${table(moodle, 'course')} c
@@ -160,9 +168,7 @@ async function loadCourses(moodle: Moodle, ids: readonly number[], courses: Map<
   const categories = new Map<number, Context | null>()
   for (const [id, category, shortname, fullname, groupMode, completion, contextId, path] of rows) {
     const context: Context | null =
-      contextId === null
-        ? null
-        : { id: contextId, fate: 'stored', level: 50, instanceId: id, path, parent: null }
+      contextId === null ? null : { id: contextId, fate: 'stored', level: 50, instanceId: id, path, parent: null }
     const categoryContext = context === null ? await categoryContextOf(moodle, category, categories) : null
     courses.set(id, {
       id,
@@ -253,15 +259,6 @@ async function loadGroups(
   return keys
 }
 
-function groupOf(course: Course, id: number, name: string, timeModified: number): Group {
-  let group = course.groupsById.get(id)
-  if (group === undefined) {
-    group = { id, fate: 'stored', course, name, timeModified }
-    course.groupsById.set(id, group)
-  }
-  return group
-}
-
 /** Who is what in which course: enrolments, roles in the course context, memberships. */
 async function loadParticipants(
   moodle: Moodle,
@@ -287,7 +284,17 @@ async function loadParticipants(
              FROM ${table(moodle, 'user_enrolments')} WHERE userid IN (?) AND enrolid IN (?) ORDER BY id`,
           [userIds, [...instances.keys()]],
         )
-  for (const [id, instanceId, userId, status, timeStart, timeEnd, modifierId, timeCreated, timeModified] of enrolments) {
+  for (const [
+    id,
+    instanceId,
+    userId,
+    status,
+    timeStart,
+    timeEnd,
+    modifierId,
+    timeCreated,
+    timeModified,
+  ] of enrolments) {
     const instance = instances.get(instanceId)!
     fill(instance.course, userId, person =>
       person.enrolments.add({
@@ -304,7 +311,9 @@ async function loadParticipants(
       }),
     )
   }
-  const byContext = new Map(courses.flatMap(course => (course.context?.id == null ? [] : [[course.context.id, course]])))
+  const byContext = new Map(
+    courses.flatMap(course => (course.context?.id == null ? [] : [[course.context.id, course]])),
+  )
   const roles =
     byContext.size === 0
       ? []
@@ -316,9 +325,7 @@ async function loadParticipants(
         )
   for (const [id, contextId, userId, roleId, component, itemId] of roles) {
     const course = byContext.get(contextId)!
-    fill(course, userId, person =>
-      person.roles.add({ id, fate: 'stored', course, userId, roleId, component, itemId }),
-    )
+    fill(course, userId, person => person.roles.add({ id, fate: 'stored', course, userId, roleId, component, itemId }))
   }
   if (!withGroups) return
   const memberships = await select<[number, number, number, string, number, number, string, number]>(

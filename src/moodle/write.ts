@@ -19,7 +19,15 @@ export interface TableRows {
   readonly mutable?: readonly string[]
   /** The log tells the ids of these rows, so that even a row that came and went within the chunk must have had one. */
   readonly idsAreTold?: boolean
-  readonly rows: Iterable<WritableRow>
+  readonly rows?: Iterable<WritableRow>
+  /** Rows to be deleted that planning need not know one by one. */
+  readonly deletions?: Iterable<Deletion>
+}
+
+export interface Deletion {
+  /** A condition with a question mark for each of its values. */
+  readonly where: string
+  readonly values: readonly unknown[]
 }
 
 export interface WritableRow {
@@ -162,7 +170,11 @@ async function writeContexts(moodle: Moodle, contexts: ReadonlySet<Context>): Pr
 }
 
 /** Deletes before it inserts, so that a row that was removed and made again does not meet itself in a unique key. */
-async function writeTable(moodle: Moodle, { name, columns, mutable, idsAreTold, rows }: TableRows): Promise<void> {
+async function writeTable(moodle: Moodle, rowsOfTable: TableRows): Promise<void> {
+  const { name, columns, mutable, idsAreTold, rows = [], deletions = [] } = rowsOfTable
+  for (const { where, values } of deletions) {
+    await moodle.connection.query(`DELETE FROM ${table(moodle, name)} WHERE ${where}`, [...values])
+  }
   const removed: number[] = []
   const passing: WritableRow[] = []
   const changed: WritableRow[] = []

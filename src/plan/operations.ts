@@ -134,7 +134,8 @@ export function unenrol(world: World, enrolment: Enrolment): void {
 }
 
 /** Rows that have no id yet were made last. */
-const byId = (a: { id: number | null }, b: { id: number | null }): number => (a.id ?? Infinity) - (b.id ?? Infinity) || 0
+const byId = (a: { id: number | null }, b: { id: number | null }): number =>
+  (a.id ?? Infinity) - (b.id ?? Infinity) || 0
 
 /** In the order that InnoDB's indexes give Moodle, which asks for none: by role, then id. */
 const rolesInOrder = (person: Participant): RoleAssignment[] =>

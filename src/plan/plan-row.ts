@@ -128,7 +128,8 @@ function findInstance(course: Course, method: string, world: World, rules: Rules
 
 /** Whether the times that would then stand are the wrong way round, in a row that gives either and writes an enrolment. */
 function endsBeforeStart(row: CommandRow, enrolments: readonly Enrolment[], world: World): boolean {
-  if (row.method === null || (row.command !== 'add' && row.command !== 'shift' && row.command !== 'enable')) return false
+  if (row.method === null || (row.command !== 'add' && row.command !== 'shift' && row.command !== 'enable'))
+    return false
   if (row.start === undefined && row.end === undefined) return false
   const { timeStart, timeEnd } = timesThen(row, enrolments[0], world.now)
   return timeEnd !== 0 && timeEnd < timeStart

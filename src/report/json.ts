@@ -9,7 +9,11 @@ const ROWS_A_PIECE = 500
  * The pieces of the object, one row a line. Its shape is a contract with programs that read it.
  * @param rows in file order; of a refused file none, and then there is no member `rows`
  */
-export async function* reportAsJson(report: Report, rows: AsyncIterable<RowResult>, lang: Lang): AsyncGenerator<string> {
+export async function* reportAsJson(
+  report: Report,
+  rows: AsyncIterable<RowResult>,
+  lang: Lang,
+): AsyncGenerator<string> {
   const { file, summary } = report
   const { changes, errors, warnings, ...outcomes } = summary
   const head = {
@@ -21,7 +25,10 @@ export async function* reportAsJson(report: Report, rows: AsyncIterable<RowResul
       name: file.name,
       sha256: file.sha256,
       outcome: file.outcome,
-      errors: file.errors.map(({ args, ...error }) => ({ ...error, message: say(lang, `file-error.${error.code}`, args) })),
+      errors: file.errors.map(({ args, ...error }) => ({
+        ...error,
+        message: say(lang, `file-error.${error.code}`, args),
+      })),
       warnings: file.warnings.map(warning => ({
         ...warning,
         message: say(lang, `file-warning.${warning.code}`, { column: warning.column }),

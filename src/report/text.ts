@@ -5,7 +5,11 @@ import { sentencesOf } from './json.ts'
 import type { Report } from './report.ts'
 
 /** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told. */
-export async function* reportAsText(report: Report, rows: AsyncIterable<RowResult>, lang: Lang): AsyncGenerator<string> {
+export async function* reportAsText(
+  report: Report,
+  rows: AsyncIterable<RowResult>,
+  lang: Lang,
+): AsyncGenerator<string> {
   const { file, summary } = report
   yield `${say(lang, report.simulated ? 'report.title-simulated' : 'report.title', { name: file.name })}\n`
   yield `${say(lang, 'report.run', {
@@ -60,5 +64,7 @@ function* causes(
 
 /** In the time zone of the server, as the names of files in the store are. */
 function localTime(time: Date, lang: Lang): string {
-  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', { dateStyle: 'long', timeStyle: 'medium' }).format(time)
+  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', { dateStyle: 'long', timeStyle: 'medium' }).format(
+    time,
+  )
 }

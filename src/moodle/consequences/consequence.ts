@@ -16,7 +16,7 @@ export interface Needs {
   /** The users and courses of the chunk, those of linked courses included. */
   readonly userIds: readonly number[]
   readonly courseIds: readonly number[]
-  /** Whether a row of the chunk may unenrol somebody. */
+  /** Whether the chunk may unenrol somebody: by a row, or in a linked course. */
   readonly mayUnenrol: boolean
 }
 

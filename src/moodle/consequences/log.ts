@@ -1,6 +1,6 @@
 /** Rows of the standard log: one for every event, in Moodle's order, as a command-line process of Moodle writes them. */
 import type { Enrolment, LogEntry, MoodleEvent, World } from '../../plan/world.ts'
-import { phpJson, phpSerialize, type PhpValue } from '../php.ts'
+import { type PhpValue, phpJson, phpSerialize } from '../php.ts'
 import type { TableRows, WritableRow } from '../write.ts'
 import { idOf } from '../write.ts'
 import type { Consequence } from './consequence.ts'
@@ -137,7 +137,8 @@ function entryOf(event: MoodleEvent, world: World): LogEntry {
     case 'group-member-added':
     case 'group-member-removed': {
       const group = event.name === 'group-created' ? event.group : event.membership.group
-      const action = event.name === 'group-member-added' ? 'added' : event.name === 'group-created' ? 'created' : 'removed'
+      const action =
+        event.name === 'group-member-added' ? 'added' : event.name === 'group-created' ? 'created' : 'removed'
       return {
         component: 'core',
         action,

@@ -1,0 +1,217 @@
+/**
+ * Says whether a run would work on this database: can it be reached, is it a Moodle that we know, may we write there, is it
+ * open for business. Writes nothing: rights are asked for with EXPLAIN, which needs the same and does nothing.
+ */
+import type { Connection, RowDataPacket } from 'mysql2/promise'
+import type { Config } from '../config/config.ts'
+import { EXIT, Problem } from '../errors.ts'
+import { type Finding, ok, problem, warning } from '../finding.ts'
+import { connect, type Moodle, select, table, withMoodle } from './connect.ts'
+import { maintenanceOf } from './maintenance.ts'
+import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
+
+/** What the tests run on, as major and minor number. */
+const TESTED_MOODLE = { from: '3.9', to: '5.1' } as const
+const TESTED_MARIADB = '10.6'
+const TESTED_MYSQL = '8.0'
+
+/** Seconds that the clocks of the two machines may differ. */
+const CLOCK_TOLERANCE = 60
+
+/** Tables that every Moodle has, and a run reads. */
+const READ_TABLES = [
+  'capabilities',
+  'config',
+  'config_plugins',
+  'context',
+  'course',
+  'enrol',
+  'role',
+  'role_capabilities',
+  'role_context_levels',
+  'user',
+]
+
+type Verb = 'INSERT' | 'UPDATE' | 'DELETE'
+
+/** What a run writes. A table that is not there, as forums in a Moodle without them, is not written. */
+export const WRITTEN_TABLES: Readonly<Record<string, readonly Verb[]>> = {
+  cache_flags: ['INSERT', 'UPDATE'],
+  context: ['INSERT', 'UPDATE'],
+  forum_digests: ['DELETE'],
+  forum_read: ['DELETE'],
+  forum_subscriptions: ['INSERT', 'DELETE'],
+  forum_track_prefs: ['DELETE'],
+  groups: ['INSERT', 'UPDATE'],
+  groups_members: ['INSERT', 'DELETE'],
+  logstore_standard_log: ['INSERT'],
+  message_conversation_members: ['INSERT', 'DELETE'],
+  quiz_attempts: ['UPDATE'],
+  role_assignments: ['INSERT', 'DELETE'],
+  user_enrolments: ['INSERT', 'UPDATE', 'DELETE'],
+  user_lastaccess: ['DELETE'],
+}
+
+/** Of those, the ones that no Moodle is without. */
+const WRITTEN_EVERYWHERE = [
+  'cache_flags',
+  'groups',
+  'groups_members',
+  'role_assignments',
+  'user_enrolments',
+  'user_lastaccess',
+]
+
+/** The findings on the database, in the order in which one thing needs the other; it ends at the first that stops all. */
+export async function diagnoseDatabase(config: Config, now: Date): Promise<Finding[]> {
+  const { database } = config.moodle
+  const findings: Finding[] = []
+  try {
+    const connection = await connect(database)
+    try {
+      findings.push(...(await diagnoseServer(connection, now)))
+      const prefix = await diagnosePrefix(connection, database.prefix, database.name)
+      if (prefix !== undefined) return [...findings, prefix]
+    } finally {
+      await connection.end().catch(() => connection.destroy())
+    }
+    await withMoodle(config, async moodle => {
+      const tables = diagnoseTables(moodle)
+      findings.push(tables)
+      if (tables.level === 'problem') return
+      findings.push(...(await diagnoseRights(moodle)))
+      const settings = await loadSettings(moodle, config)
+      findings.push(...(await diagnoseSite(moodle, settings, config, now)))
+    })
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    findings.push({ level: 'problem', code: error.code, args: error.args, exit: error.exit })
+  }
+  return findings
+}
+
+async function diagnoseServer(connection: Connection, now: Date): Promise<Finding[]> {
+  const [[facts]] = await connection.query<RowDataPacket[]>(
+    'SELECT VERSION() AS version, @@version_comment AS comment, @@global.read_only AS readOnly, UNIX_TIMESTAMP() AS clock',
+  )
+  const { version, comment, readOnly, clock } = facts as {
+    version: string
+    comment: string
+    readOnly: number
+    clock: number
+  }
+  const isMariaDb = /mariadb/i.test(`${version} ${comment}`)
+  const server = { kind: isMariaDb ? 'MariaDB' : 'MySQL', version }
+  const oldest = isMariaDb ? TESTED_MARIADB : TESTED_MYSQL
+  const findings = [isOlder(version, oldest) ? warning('server-old', { ...server, oldest }) : ok('server', server)]
+  if (Number(readOnly) !== 0) findings.push(problem('server-read-only', EXIT.unavailable))
+  const seconds = Math.round(Math.abs(Number(clock) - now.getTime() / 1000))
+  if (seconds > CLOCK_TOLERANCE) findings.push(warning('clocks-differ', { seconds }))
+  return findings
+}
+
+/** Whether a version is older than another, by major and minor number. */
+function isOlder(version: string, than: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number.parseFloat)
+  const [thanMajor = 0, thanMinor = 0] = than.split('.').map(Number.parseFloat)
+  return major === thanMajor ? minor < thanMinor : major < thanMajor
+}
+
+/** Looks for Moodles in the database by a table that each of them has. undefined: there is one with our prefix. */
+async function diagnosePrefix(connection: Connection, prefix: string, name: string): Promise<Finding | undefined> {
+  const [rows] = await connection.query<RowDataPacket[]>(
+    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE '%user\\_enrolments'",
+  )
+  const prefixes = rows.map(row => String(row.name).slice(0, -'user_enrolments'.length))
+  if (prefixes.includes(prefix)) return undefined
+  return prefixes.length === 0
+    ? problem('no-moodle', EXIT.configuration, { name, prefix })
+    : problem('other-prefix', EXIT.configuration, {
+        name,
+        prefix,
+        found: prefixes.map(each => each || "''").join(', '),
+      })
+}
+
+function diagnoseTables(moodle: Moodle): Finding {
+  const missing = [...READ_TABLES, ...WRITTEN_EVERYWHERE].filter(name => !moodle.columns.has(name)).sort()
+  return missing.length === 0
+    ? ok('tables', { count: moodle.columns.size })
+    : problem('tables-missing', EXIT.configuration, { missing: missing.map(name => moodle.prefix + name).join(', ') })
+}
+
+async function diagnoseRights(moodle: Moodle): Promise<Finding[]> {
+  const missing: string[] = []
+  const ask = async (verb: Verb | 'SELECT', name: string): Promise<void> => {
+    if (moodle.columns.has(name) && !(await isAllowed(moodle, verb, name)))
+      missing.push(`${verb} ${moodle.prefix}${name}`)
+  }
+  for (const name of [...READ_TABLES, ...Object.keys(WRITTEN_TABLES)].sort()) await ask('SELECT', name)
+  for (const [name, verbs] of Object.entries(WRITTEN_TABLES)) for (const verb of verbs) await ask(verb, name)
+  if (missing.length === 0) return [ok('rights')]
+  return [problem('rights-missing', EXIT.configuration, { missing: missing.join(', '), count: missing.length })]
+}
+
+const DENIED = new Set(['ER_TABLEACCESS_DENIED_ERROR', 'ER_COLUMNACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_ERROR'])
+
+/** EXPLAIN asks for the rights of what it explains. The conditions hold for no row, should a server look for one. */
+async function isAllowed(moodle: Moodle, verb: Verb | 'SELECT', name: string): Promise<boolean> {
+  const quoted = table(moodle, name)
+  const statement = {
+    SELECT: `SELECT * FROM ${quoted} WHERE id = 0`,
+    INSERT: `INSERT INTO ${quoted} SELECT * FROM ${quoted} WHERE id = 0`,
+    UPDATE: `UPDATE ${quoted} SET id = id WHERE id = 0`,
+    DELETE: `DELETE FROM ${quoted} WHERE id = 0`,
+  }[verb]
+  try {
+    await select(moodle, `EXPLAIN ${statement}`)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && DENIED.has(String(error.code))) return false
+    throw error
+  }
+}
+
+async function diagnoseSite(moodle: Moodle, settings: Settings, config: Config, now: Date): Promise<Finding[]> {
+  const site = await loadSite(moodle, settings, config)
+  const methods = [...site.enabledMethods]
+  return [
+    diagnoseRelease(settings('', 'release') ?? ''),
+    await diagnoseMaintenance(settings, config, now),
+    diagnoseTimeZone(timeZoneOf(settings)),
+    site.actorId === 0 ? problem('no-admin', EXIT.configuration) : ok('admin', { id: site.actorId }),
+    methods.includes('manual')
+      ? ok('methods', { methods: methods.join(', ') })
+      : warning('manual-disabled', { methods: methods.join(', ') }),
+    hasToolSync(settings, config) ? ok('tool-sync') : ok('no-tool-sync'),
+    ...diagnoseLog(settings, config),
+    ...(config.enrol.welcomeMessages && config.moodle.wwwroot === null ? [warning('no-wwwroot')] : []),
+  ]
+}
+
+function diagnoseRelease(release: string): Finding {
+  const args = { release, ...TESTED_MOODLE }
+  return isOlder(release, TESTED_MOODLE.from) || isOlder(TESTED_MOODLE.to, release)
+    ? warning('release-untested', args)
+    : ok('release', args)
+}
+
+async function diagnoseMaintenance(settings: Settings, config: Config, now: Date): Promise<Finding> {
+  const reason = await maintenanceOf(settings, config, now)
+  return reason === null ? ok('no-maintenance') : problem(reason, EXIT.tryLater, { dataroot: config.moodle.dataroot })
+}
+
+function diagnoseTimeZone(zone: string): Finding {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return ok('time-zone', { zone })
+  } catch {
+    return problem('time-zone-unknown', EXIT.configuration, { zone })
+  }
+}
+
+function diagnoseLog(settings: Settings, config: Config): Finding[] {
+  if (!config.enrol.writeLog) return [ok('log-not-wanted')]
+  const stores = (settings('tool_log', 'enabled_stores') ?? '').split(',')
+  return [stores.includes('logstore_standard') ? ok('log') : ok('log-disabled')]
+}
