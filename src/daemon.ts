@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { access } from 'node:fs/promises'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { removeDoneFilesOf } from './intake/scan.ts'
@@ -84,6 +85,8 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
 
+    // Not the database: files wait while it is away, and no restart brings it back.
+    closing.push(startWatchdog(() => access(store.folder.arrivals).then(() => true)))
     notifyReady()
     log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
     if (!stop.aborted) await once(stop, 'abort')

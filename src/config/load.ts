@@ -65,6 +65,13 @@ export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> 
   return config
 }
 
+/** The secrets that stand in a configuration as they are, and not as the name of a file or a variable. Their keys only. */
+export async function secretsWrittenIn(path: string): Promise<string[]> {
+  const document = parseDocument(await readConfiguration(path))
+  const secrets = [...optionsIn()].filter(([, option]) => option.secret).map(([key]) => key)
+  return secrets.filter(key => typeof document.getIn(key.split('.')) === 'string')
+}
+
 async function readConfiguration(path: string): Promise<string> {
   let bytes: Buffer
   try {

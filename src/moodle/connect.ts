@@ -133,8 +133,8 @@ async function look(
   const columns = new Map<string, Map<string, ColumnFacts>>()
   for (const { t, c, cs, co, len } of rows) {
     const table = String(t).slice(database.prefix.length)
-    let facts = columns.get(table)
-    if (facts === undefined) columns.set(table, (facts = new Map()))
+    const facts = columns.get(table) ?? new Map<string, ColumnFacts>()
+    columns.set(table, facts)
     facts.set(String(c), { characterSet: cs, collation: co, maxLength: len === null ? null : Number(len) })
   }
   if (!columns.has('user_enrolments')) {

@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { type Finding, ok, problem, warning } from '../finding.ts'
 import { connect, type Moodle, select, table, withMoodle } from './connect.ts'
-import { maintenanceOf } from './maintenance.ts'
+import { whyClosed } from './maintenance.ts'
 import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
 
 /** What the tests run on, as major and minor number. */
@@ -85,7 +85,7 @@ export async function diagnoseDatabase(config: Config, now: Date): Promise<Findi
     })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    findings.push({ level: 'problem', code: error.code, args: error.args, exit: error.exit })
+    findings.push({ level: 'problem', key: `problem.${error.code}`, args: error.args, exit: error.exit })
   }
   return findings
 }
@@ -197,11 +197,13 @@ function diagnoseRelease(release: string): Finding {
 }
 
 async function diagnoseMaintenance(settings: Settings, config: Config, now: Date): Promise<Finding> {
-  const reason = await maintenanceOf(settings, config, now)
+  const reason = await whyClosed(settings, config, now)
   return reason === null ? ok('no-maintenance') : problem(reason, EXIT.tryLater, { dataroot: config.moodle.dataroot })
 }
 
 function diagnoseTimeZone(zone: string): Finding {
+  // What Moodle kept before 2.9 has become an offset, which is always known.
+  if (/^[+-]/.test(zone)) return ok('time-zone', { zone })
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone })
     return ok('time-zone', { zone })

@@ -19,18 +19,24 @@ const markOf = (instance: Instance | null): { component: string; itemId: number 
 
 /** Does what the row's command says; the group command comes after. */
 export function applyCommand(resolved: Resolved, world: World): void {
+  const { instance } = resolved
   switch (resolved.row.command) {
     case 'add':
-      return add(resolved, world)
+      add(resolved, world)
+      break
     case 'shift':
       add(resolved, world)
-      return removeOtherRoles(resolved, world)
+      removeOtherRoles(resolved, world)
+      break
     case 'del':
-      return resolved.instance === null ? removeRolesByHand(resolved, world) : unenrolFrom(resolved, world)
+      if (instance === null) removeRolesByHand(resolved, world)
+      else unenrolFrom(resolved, world)
+      break
     case 'disable':
-      return setStatus(resolved, world, 1)
+      setStatus(resolved, world, 1)
+      break
     case 'enable':
-      return setStatus(resolved, world, 0)
+      setStatus(resolved, world, 0)
   }
 }
 

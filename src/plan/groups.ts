@@ -13,7 +13,10 @@ export function applyGroups(resolved: Resolved, world: World, rules: Rules, warn
   if (row.groupWarning !== null) warnings.push(row.groupWarning)
   if (row.groupCommand === null) return
   const person = participant(world, course, userId)
-  if (row.groupCommand === 'gdel') return leaveNamed(resolved, person, world, rules, warnings)
+  if (row.groupCommand === 'gdel') {
+    leaveNamed(resolved, person, world, rules, warnings)
+    return
+  }
   if (row.groupCommand === 'greplace' || row.groupCommand === 'greplacecreate') {
     leaveOthers(row.groups, person, world, rules)
   }

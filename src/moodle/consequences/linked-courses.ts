@@ -145,7 +145,10 @@ function follow(world: World, { instance, group }: Link, followed: Course, userI
 
   if (reasons.length === 0 || (!by.everybody && roles.size === 0)) {
     if (enrolment === undefined || by.unenrolAction === KEEP) return
-    if (by.unenrolAction === UNENROL) return unenrol(world, enrolment)
+    if (by.unenrolAction === UNENROL) {
+      unenrol(world, enrolment)
+      return
+    }
     updateEnrolment(world, enrolment, { status: 1 })
     if (by.unenrolAction === SUSPEND_WITHOUT_ROLES) removeRoles(() => false)
     return
