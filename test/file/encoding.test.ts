@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { describe, expect, test } from 'vitest'
 import { isKnownEncoding } from '../../src/file/encoding.ts'
-import { inspected, readable, readFile, rowsOf } from './reading.ts'
+import { inShort, inspected, readable, readFile, rowsOf } from './reading.ts'
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 const HEADER = 'uid;cid;rolename\n'
@@ -94,6 +94,12 @@ describe('UTF-16', () => {
     ])
   })
 
+  test.each(['utf-16le', 'utf-16be'])('%s: a CR, and a character of which one byte is a line feed', async encoding => {
+    const text = `${HEADER}a;c;r\r\u010a;c;r\r`
+    const file = encoding === 'utf-16le' ? Buffer.from(text, 'utf16le') : utf16be(text)
+    expect(inShort(await rowsOf(file, { encoding }))).toEqual(['2 a', '3 \u010a'])
+  })
+
   test('half a code unit at the end is no text', async () => {
     const file = Buffer.concat([Buffer.from(`${HEADER}a;b;c\n`, 'utf16le'), Buffer.from('x')])
     expect((await inspected(file, { encoding: 'utf-16le' })).errors).toMatchObject([{ code: 'bad-encoding', line: 3 }])
@@ -126,6 +132,11 @@ describe('the byte-order mark', () => {
     const twice = Buffer.concat([mark, mark, Buffer.from(HEADER)])
     // The second is a blank like others (String.prototype.trim has it so).
     expect((await inspected(twice)).header).toMatchObject({ offset: 3, length: 3 + 'uid;cid;rolename'.length })
+  })
+
+  test.each(['utf-8', 'utf-16le'] as const)('%s: at the start of a later line it is a character', async encoding => {
+    const file = Buffer.from(`${HEADER}\ufeff#a;c;r\n"b\n\ufeffb";c;r\n`, encoding)
+    expect(inShort(await rowsOf(file, { encoding }))).toEqual(['2 #a', '3 b\n\ufeffb'])
   })
 
   test('a part of one is no UTF-8', async () => {

@@ -276,6 +276,12 @@ test('reading can begin again at any row', async () => {
   expect(resumed).toBeGreaterThan(100)
 })
 
+test('a row that begins as a file with a byte-order mark does is read the same from there', async () => {
+  const bytes = Buffer.from(`${HEADER}\ufeffa;b;c\nd;e;f\n`)
+  const { rows } = await readFile(bytes)
+  expect(await rowsFrom(bytes, {}, rows[0]!)).toEqual(rows)
+})
+
 test('rows come in lists of bounded length, and all of them', async () => {
   const bytes = Buffer.from(HEADER + 'u;c;r\n'.repeat(200_000))
   const { header } = await inspected(bytes)
