@@ -65,11 +65,14 @@ export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> 
   return config
 }
 
-/** The secrets that stand in a configuration as they are, and not as the name of a file or a variable. Their keys only. */
+/** The keys of the secrets that stand in a configuration as they are, and not as the name of a file or a variable. */
 export async function secretsWrittenIn(path: string): Promise<string[]> {
   const document = parseDocument(await readConfiguration(path))
-  const secrets = [...optionsIn()].filter(([, option]) => option.secret).map(([key]) => key)
-  return secrets.filter(key => typeof document.getIn(key.split('.')) === 'string')
+  const isWritten = (key: string): boolean => {
+    const value = document.getIn(key.split('.'))
+    return typeof value === 'string' && value !== ''
+  }
+  return [...optionsIn()].filter(([key, option]) => option.secret && isWritten(key)).map(([key]) => key)
 }
 
 async function readConfiguration(path: string): Promise<string> {
