@@ -8,7 +8,6 @@ import PQueue from 'p-queue'
 import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
 import type { Logger } from './log.ts'
-import { say } from './messages/say.ts'
 import type { RunRequest, RunResult } from './run.ts'
 import { place, standardFiles } from './store/commands.ts'
 import { conclude } from './store/conclude.ts'
@@ -132,7 +131,5 @@ function isPassing(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): object {
-  return error instanceof Problem
-    ? { problem: error.code, reason: say('en', `problem.${error.code}`, error.args) }
-    : { err: error }
+  return error instanceof Problem ? { problem: error.code, args: error.args } : { err: error }
 }
