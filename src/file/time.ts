@@ -22,8 +22,8 @@ const hoursOf = new Map<string, Map<number, Hour | null>>()
 
 /**
  * The Unix time in seconds that a cell means, or null where it means none (an impossible day or time of day, too). A time
- * without `Z` or an offset is read in `timeZone`, an IANA name. One that the clock skips in spring is an hour later, one that it repeats
- * in autumn is the later one, as PHP has it. (enrolment-file.md, 5)
+ * without `Z` or an offset is read in `timeZone`, an IANA name. One that the clock skips in spring is an hour later, one
+ * that it repeats in autumn is the later one, as PHP has it.
  */
 export function parseTime(cell: string, timeZone: string): number | null {
   if (UNIX_TIME.test(cell)) return Number(cell)
