@@ -31,7 +31,7 @@ async function diagnose({ configPath, env, lang }: CommandContext): Promise<Find
     config = await loadConfig(configPath, env)
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    return faultsOf(error, lang)
+    return faultsOf(configPath, error, lang)
   }
   return [
     ok('configuration', { path: configPath }),
@@ -41,17 +41,14 @@ async function diagnose({ configPath, env, lang }: CommandContext): Promise<Find
   ]
 }
 
-/** A configuration that cannot be loaded, and each of its faults. */
-function faultsOf(problem: Problem, lang: Lang): Finding[] {
+/** A configuration that cannot be loaded: each of its faults, or the one reason. */
+function faultsOf(path: string, problem: Problem, lang: Lang): Finding[] {
   const { code, args, exit } = problem
-  const faults = problem instanceof ConfigurationInvalid ? problem.faults : []
-  return [
-    { level: 'problem', key: `problem.${code}`, args, exit },
-    ...faults.map(({ line, column, ...fault }): Finding => {
-      const what = say(lang, `configuration.${fault.code}`, fault.args)
-      return { level: 'problem', key: 'configuration.at', args: { line, column, what }, exit }
-    }),
-  ]
+  if (!(problem instanceof ConfigurationInvalid)) return [{ level: 'problem', key: `problem.${code}`, args, exit }]
+  return problem.faults.map(({ line, column, code: fault, args }): Finding => {
+    const what = say(lang, `configuration.${fault}`, args)
+    return { level: 'problem', key: 'check.fault', args: { path, line, column, fault, what }, exit }
+  })
 }
 
 /** A configuration with a password in it is nobody else's business. */

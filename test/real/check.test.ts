@@ -86,7 +86,7 @@ describe('the configuration', () => {
   test('with faults is told fault by fault, and nothing else is looked at', async () => {
     const school = await schoolWith()
     const result = await wrong(school, { store: { keepDays: -1 }, logg: {} })
-    expect(result).toMatchObject({ status: 78, wrong: ['problem configuration-invalid', 'problem at', 'problem at'] })
+    expect(result).toMatchObject({ status: 78, wrong: ['problem fault', 'problem fault'] })
     expect(result.found.map(({ message }) => message).join()).toMatch(/keepDays is -1.*“logg”. Is log meant\?/)
   })
 
