@@ -62,11 +62,17 @@ export async function claim(
     }
     return { arrival }
   } catch (error) {
-    if (failedWith(error, 'EACCES', 'EPERM')) return { arrival: null, why: 'immovable' }
+    if (isFromSource(error)) return { arrival: null, why: 'immovable' }
     return vanished(error)
   } finally {
     await handle.close()
   }
+}
+
+/** Whether it is the drop directory that forbids to take a file out of it, and not the store that lets none in. */
+function isFromSource(error: unknown): boolean {
+  const { syscall } = error as NodeJS.ErrnoException
+  return failedWith(error, 'EACCES', 'EPERM') && (syscall === 'rename' || syscall === 'unlink')
 }
 
 function vanished(error: unknown): Claimed {

@@ -80,15 +80,19 @@ async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped
         watched = { watcher: open(intake, polling, rest), identity }
       }
       next = await scan(intake, memory)
-      if (trouble !== undefined)
-        log.info({ event: 'drop-directory-back', directory }, 'the drop directory can be read again')
+      if (trouble !== undefined) log.info({ event: 'intake-recovered', directory }, 'files are taken again')
       trouble = undefined
     } catch (error) {
       // Said once, and looked again: a network file system may be away for a while, a disk full.
-      const found = error instanceof Error && 'code' in error ? String(error.code) : 'bug'
+      const isMissing = failedWith(error, 'ENOENT') && (error as NodeJS.ErrnoException).path === directory
+      const found = isMissing ? 'missing' : String(error)
       if (trouble !== found) {
-        if (found === 'ENOENT') log.warn({ event: 'drop-directory-missing', directory }, 'the drop directory is gone')
-        else log.error({ event: 'look-failed', directory, err: error }, 'the drop directory could not be looked at')
+        if (isMissing)
+          log.warn(
+            { event: 'drop-directory-missing', directory },
+            'the drop directory is gone; files are taken again when it is back',
+          )
+        else log.error({ event: 'intake-failed', directory, err: error }, 'no files can be taken; tried again')
       }
       trouble = found
     }
