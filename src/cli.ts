@@ -185,8 +185,8 @@ stdout.on('error', error => {
 const isClosedOutput = (error: unknown): boolean =>
   outputIsClosed && ['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(codeOf(error)))
 
-process.on('uncaughtException', error => {
-  explainEnd(error, languageOf(languageAmong(process.argv), env)).then(status => process.exit(status))
+process.on('uncaughtException', async error => {
+  process.exit(await explainEnd(error, languageOf(languageAmong(process.argv), env)))
 })
 
 process.exitCode = await main(process.argv.slice(2))

@@ -60,7 +60,11 @@ describe('the watchdog', () => {
     const { env } = await recording()
     let asked = 0
     let answer = (_: boolean): void => {}
-    const healthy = () => new Promise<boolean>(resolve => (asked++, (answer = resolve)))
+    const healthy = () =>
+      new Promise<boolean>(resolve => {
+        asked++
+        answer = resolve
+      })
     const stop = startWatchdog(healthy, { ...env, WATCHDOG_USEC: '2000' })
     try {
       await vi.waitUntil(() => asked === 1)

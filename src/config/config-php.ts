@@ -81,7 +81,10 @@ export function evaluateConfigPhp(source: string, path: string, env: Readonly<No
     if (outer === undefined) return undefined
     const [table, key] = outer
     let array = table.get(key)
-    if (array === undefined || array === null) table.set(key, (array = new Map<string, PhpValue>()))
+    if (array === undefined || array === null) {
+      array = new Map<string, PhpValue>()
+      table.set(key, array)
+    }
     if (!(array instanceof Map)) return undefined
     if (node.offset === false) return [array, nextKey(array)]
     const offset = textOf(evaluate(node.offset))
