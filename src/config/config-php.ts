@@ -57,13 +57,19 @@ function numberOf(literal: string): number {
 }
 
 /**
- * What a config.php sets.
+ * What a config.php sets; or another program of Moodle's that only assigns, such as `muc/config.php` and `version.php`.
  * @param path its real path, links resolved: PHP's `__FILE__`
  * @param env for `getenv()`. A variable that is not set here may be set for the web server, so its value counts as computed
+ * @param given what `$CFG` holds when the program begins
  * @throws PhpSyntaxError
  */
-export function evaluateConfigPhp(source: string, path: string, env: Readonly<NodeJS.ProcessEnv>): ConfigPhp {
-  const settings: PhpArray = new Map()
+export function evaluateConfigPhp(
+  source: string,
+  path: string,
+  env: Readonly<NodeJS.ProcessEnv>,
+  given: Iterable<readonly [string, PhpValue]> = [],
+): ConfigPhp {
+  const settings: PhpArray = new Map(given)
   const variables: PhpArray = new Map()
   let setup: string | undefined
 
@@ -277,7 +283,7 @@ export function evaluateConfigPhp(source: string, path: string, env: Readonly<No
   }
 
   run(parse(source, path))
-  return { settings, codeDirectory: setup === undefined ? dirname(path) : dirname(dirname(setup)) }
+  return { settings, variables, codeDirectory: setup === undefined ? dirname(path) : dirname(dirname(setup)) }
 }
 
 /** The key that `$array[] =` would take. */

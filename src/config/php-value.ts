@@ -11,6 +11,8 @@ export type PhpValue = string | number | boolean | null | Computed | PhpArray
 export interface ConfigPhp {
   /** `$CFG->name` → value, as it stands when `lib/setup.php` is called. */
   readonly settings: ReadonlyMap<string, PhpValue>
+  /** `$name` → value, likewise. */
+  readonly variables: ReadonlyMap<string, PhpValue>
   /** Where Moodle's code is: the folder of the `lib/setup.php` that is called; else that of the config.php. */
   readonly codeDirectory: string
 }
