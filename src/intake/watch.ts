@@ -67,7 +67,7 @@ async function makeDirectory(directory: string): Promise<void> {
 async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped: AbortSignal): Promise<void> {
   const { directory, log, clock } = intake
   const memory = newMemory()
-  let watched: { readonly watcher: FSWatcher; readonly identity: string } | undefined
+  let watched: Watched | undefined
   let trouble: string | undefined
   while (!stopped.aborted) {
     let next: number | null = null
@@ -75,9 +75,9 @@ async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped
       // A directory that was made anew, or mounted, is another one, and of that the old watcher hears nothing.
       const { dev, ino } = await stat(directory, { bigint: true })
       const identity = `${dev}/${ino}`
-      if (watched?.identity !== identity) {
+      if (watched === undefined || watched.isOver || watched.identity !== identity) {
         await watched?.watcher.close()
-        watched = { watcher: open(intake, polling, rest), identity }
+        watched = open(intake, polling, identity, rest)
       }
       next = await scan(intake, memory)
       if (trouble !== undefined) log.info({ event: 'intake-recovered', directory }, 'files are taken again')
@@ -86,6 +86,8 @@ async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped
       // Said once, and looked again: a network file system may be away for a while, a disk full.
       const isMissing = failedWith(error, 'ENOENT') && (error as NodeJS.ErrnoException).path === directory
       const found = isMissing ? 'missing' : String(error)
+      // The next one may get the same number.
+      if (isMissing && watched !== undefined) watched.isOver = true
       if (trouble !== found) {
         if (isMissing)
           log.warn(
@@ -102,7 +104,15 @@ async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped
   await watched?.watcher.close()
 }
 
-function open({ directory, log }: Intake, polling: boolean, rest: Rest): FSWatcher {
+/** A watcher of chokidar's, and of which directory: paths are names only. */
+interface Watched {
+  readonly watcher: FSWatcher
+  readonly identity: string
+  /** The directory is gone, and the watcher with it. */
+  isOver: boolean
+}
+
+function open({ directory, log }: Intake, polling: boolean, identity: string, rest: Rest): Watched {
   const watcher = watch(directory, {
     depth: 0,
     followSymlinks: false,
@@ -110,6 +120,10 @@ function open({ directory, log }: Intake, polling: boolean, rest: Rest): FSWatch
     usePolling: polling,
     interval: POLL_EVERY_MS,
     ignored: path => basename(path) === OUR_LOCK,
+  })
+  const watched: Watched = { watcher, identity, isOver: false }
+  watcher.on('unlinkDir', path => {
+    if (path === directory) watched.isOver = true
   })
   // Not `change`: when a file that grows may be whole is known without. `ready`: between the last look and this, events were lost.
   for (const event of ['ready', 'add', 'unlink', 'unlinkDir'] as const) watcher.on(event, rest.wake)
@@ -122,7 +136,7 @@ function open({ directory, log }: Intake, polling: boolean, rest: Rest): FSWatch
       )
     isTold = true
   })
-  return watcher
+  return watched
 }
 
 /** A pause that can be cut short. */
