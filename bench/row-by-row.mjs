@@ -26,7 +26,8 @@ export async function addRowByRow(connection, prefix, additions) {
         `SELECT id FROM ${prefix}enrol WHERE courseid = ? AND enrol = 'manual' AND status = 0`,
         [id],
       )
-      courses.set(shortname, (course = { id, contextid, enrolid }))
+      course = { id, contextid, enrolid }
+      courses.set(shortname, course)
     }
     const { id: courseid, contextid, enrolid } = course
 

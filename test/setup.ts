@@ -8,6 +8,8 @@ import mysql from 'mysql2/promise'
 import type { TestProject } from 'vitest/node'
 import { loadSchool } from '../src/demo/school.ts'
 import { startServer } from '../src/demo/server.ts'
+import { Problem } from '../src/errors.ts'
+import { say } from '../src/messages/say.ts'
 
 /** Where the tests' server is, in the words of the configuration. */
 export interface TestServer {
@@ -30,7 +32,7 @@ export const PREFIX = 'mdl_'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const named = process.env.MOODLE_SYNCD_TEST_DATABASE
-  const own = named ? undefined : await startServer({ onInstall: sayInstalling })
+  const own = named ? undefined : await startServer({ onInstall: sayInstalling }).catch(explain)
   const server = named
     ? parseAddress(named)
     : { socketPath: own!.socketPath, host: '', port: 0, user: 'root', password: '' }
@@ -74,6 +76,12 @@ function parseAddress(text: string): TestServer {
   const [first = '', second = '', user = 'root', password = ''] = text.split(':')
   if (first === 'socket') return { socketPath: second, host: '', port: 0, user, password }
   return { socketPath: null, host: first, port: Number(second), user, password }
+}
+
+/** vitest would show the code alone. */
+function explain(error: unknown): never {
+  if (error instanceof Problem) throw new Error(say('en', `problem.${error.code}`, error.args), { cause: error })
+  throw error
 }
 
 function sayInstalling(): void {

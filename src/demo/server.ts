@@ -69,7 +69,7 @@ exit 1
  * Starts a server and waits until it takes connections; two seconds as a rule.
  *
  * Where no server is installed, and we are root on a system with apt, it is installed first.
- * Throws Problem `no-database-server` or `database-server-failed`.
+ * @throws Problem 69 where there is no server, where installing it fails, and where it does not start
  */
 export async function startServer(options: ServerOptions = {}): Promise<PrivateServer> {
   const program = (await findProgram()) ?? (await install(options.onInstall))
@@ -216,15 +216,21 @@ async function install(onInstall: (() => void) | undefined): Promise<Program> {
     await run('apt-get', ['update', '-qq'], { env })
     await run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...PACKAGES], { env })
   } catch (cause) {
-    throw noServer(cause)
+    const reason = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
+    throw new Problem(
+      'database-server-not-installed',
+      { packages: PACKAGES.join(' '), reason },
+      EXIT.unavailable,
+      cause,
+    )
   }
   const program = await findProgram()
   if (program === undefined) throw noServer()
   return program
 }
 
-function noServer(cause?: unknown): Problem {
-  return new Problem('no-database-server', { packages: PACKAGES.join(' ') }, EXIT.unavailable, cause)
+function noServer(): Problem {
+  return new Problem('no-database-server', { packages: PACKAGES.join(' ') }, EXIT.unavailable)
 }
 
 function shellQuoted(words: readonly string[]): string {

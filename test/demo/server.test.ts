@@ -4,10 +4,10 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import mysql from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
 import { startServer } from '../../src/demo/server.ts'
+import { PROGRAM } from '../build.ts'
 import { until } from '../until.ts'
 
 describe('a private server', () => {
@@ -64,9 +64,9 @@ describe('a private server', () => {
   })
 })
 
-/** A process that starts a server, says where it is, and then does something. It runs what `npm run build` made. */
+/** A process that starts a server, says where it is, and then does something. */
 function startOwner(then: string): ChildProcess {
-  const module = fileURLToPath(new URL('../../dist/demo/server.js', import.meta.url))
+  const module = join(dirname(PROGRAM), 'demo/server.js')
   const program = `
     const { startServer } = await import(${JSON.stringify(module)})
     const { readFileSync } = await import('node:fs')
