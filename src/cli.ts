@@ -186,7 +186,15 @@ const isClosedOutput = (error: unknown): boolean =>
   outputIsClosed && ['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(codeOf(error)))
 
 process.on('uncaughtException', async error => {
-  process.exit(await explainEnd(error, languageOf(languageAmong(process.argv), env)))
+  try {
+    process.exit(await explainEnd(error, languageOf(languageAmong(process.argv), env)))
+  } catch (failure) {
+    // Not even that can be said, as with half an installation. Thrown, it would come back here, for ever.
+    stderr.write(`${error.stack}
+${failure instanceof Error ? failure.stack : failure}
+`)
+    process.exit(EXIT.bug)
+  }
 })
 
 process.exitCode = await main(process.argv.slice(2))

@@ -1,9 +1,9 @@
 /** The program as a whole: how it understands its arguments, and how it ends. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { PROGRAM } from '../build.ts'
@@ -129,4 +129,21 @@ test('an output that cannot be written is said so, and is no bug', async () => {
   } finally {
     await full.close()
   }
+})
+
+test('half an installation ends with 70 and the reason, not never', async () => {
+  const installation = join(folder, 'half')
+  await cp(dirname(PROGRAM), join(installation, 'dist'), { recursive: true })
+  await symlink(join(dirname(PROGRAM), '../node_modules'), join(installation, 'node_modules'))
+  await writeFile(join(installation, 'package.json'), '{ "type": "module" }')
+  await writeFile(join(installation, 'dist/messages/en.json'), '{ "half":')
+  const child = spawn(process.execPath, [join(installation, 'dist/cli.js'), 'check'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text
+  })
+  expect(await once(child, 'close')).toEqual([70, null])
+  expect(stderr).toContain('en.json')
 })
