@@ -22,11 +22,6 @@ export async function createDatabase(
   return connection
 }
 
-/** Makes the school's tables, empty, as Moodle 4.5 has them, in the database that the connection uses. */
-export async function createTables(connection: Connection, prefix: string): Promise<void> {
-  await runFile(connection, 'schema.sql', prefix)
-}
-
 /**
  * Makes the school's tables in the database that the connection uses, and fills them.
  * `version` is the Moodle whose columns, tables and settings they have.
@@ -36,7 +31,7 @@ export async function loadSchool(
   prefix: string,
   version: MoodleVersion = '4.5',
 ): Promise<void> {
-  await createTables(connection, prefix)
+  await runFile(connection, 'schema.sql', prefix)
   await runFile(connection, 'school.sql', prefix)
   for (const statement of CHANGES[version]) await connection.query(filled(statement, prefix))
 }

@@ -14,11 +14,9 @@ import { EXIT, Problem } from '../errors.ts'
 
 export interface PrivateServer {
   readonly socketPath: string
-  /** Has every right, and no password: only who may open the socket's folder can come near. */
+  /** Has every right, and no password: the folder of the socket keeps other users of the machine away. */
   readonly user: 'root'
   readonly password: ''
-  /** The TCP port on 127.0.0.1 that was asked for. */
-  readonly port: number | undefined
   /** The server's temporary folder. What whoever started it puts there goes with it. */
   readonly folder: string
   /** Ends the server and removes its folder; a second call waits for the first. */
@@ -26,7 +24,7 @@ export interface PrivateServer {
 }
 
 export interface ServerOptions {
-  /** Listen on this port of 127.0.0.1 too. Without it there is a socket and no network. */
+  /** Listen on this port of 127.0.0.1 too, where every user of the machine can come in. Without it there is no network. */
   readonly port?: number
   /** More options for the server's command line, such as `--innodb-buffer-pool-size=1G`; they win over ours. */
   readonly settings?: readonly string[]
@@ -109,7 +107,7 @@ export async function startServer(options: ServerOptions = {}): Promise<PrivateS
   watcher.unref()
   unreference(watcher.stdin)
   unreference(watcher.stderr)
-  return { socketPath, user: 'root', password: '', port: options.port, folder, stop }
+  return { socketPath, user: 'root', password: '', folder, stop }
 }
 
 /** For tables that are thrown away: small, quick to start, careless of power failures. `loose-` passes by what one of the two lacks. */
