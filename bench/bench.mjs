@@ -114,7 +114,7 @@ async function run(config, rows) {
   let peak = 0
   const { seconds: wall, statements } = await timed(async () => {
     const process_ = spawn(process.execPath, [CLI, 'run', file, '--config', config, '--format', 'json'], {
-      stdio: ['ignore', written, 'ignore'],
+      stdio: ['ignore', written, 'inherit'],
     })
     const look = setInterval(() => {
       peak = Math.max(peak, peakOf(process_.pid))
@@ -230,7 +230,9 @@ function configuration() {
       notifyTeachers: false,
       protectManualGroups: false,
     },
+    guard: { maxUnenrolments: null, maxShare: null, maxUnmatched: null },
     web: { listen: null },
+    log: { level: 'error' },
   })
 }
 
