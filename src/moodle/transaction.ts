@@ -96,7 +96,7 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
   if (ground.simulate) {
     const rememberedBefore = new Set(ground.remembered.participants.values())
     const { world } = await loadWorld(ground, rows, now)
-    const results = rows.map(row => planRow(row, world, ground.rules))
+    const results = planRows(rows, world, ground.rules)
     forgetUnchanged(world, rememberedBefore)
     return results
   }
@@ -104,7 +104,7 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
   try {
     const fresh = { ...ground, remembered: { coursesById: new Map(), participants: new Map() } }
     const { world, prepared } = await loadWorld(fresh, rows, now)
-    const results = rows.map(row => planRow(row, world, ground.rules))
+    const results = planRows(rows, world, ground.rules)
     // The log hears first and is written last: it tells the ids of the others' rows.
     await writeWorld(
       ground.moodle,
@@ -118,6 +118,12 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     await connection.query('ROLLBACK').catch(() => {})
     throw error
   }
+}
+
+function planRows(rows: readonly Row[], world: World, rules: Rules): RowResult[] {
+  const results = rows.map(row => planRow(row, world, rules))
+  for (const observer of world.observers) observer.afterRows?.(world)
+  return results
 }
 
 /** Of a simulated run, what it has changed must be remembered, and nothing else: memory is for those alone. */

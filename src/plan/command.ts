@@ -46,10 +46,7 @@ function add({ row, course, userId, role, instance, enrolments }: Resolved, worl
     const [enrolment] = enrolments
     const values = { status: 0, ...timesThen(row, enrolment, world.now) }
     if (enrolment !== undefined) updateEnrolment(world, enrolment, values)
-    else {
-      const made = enrol(world, instance, userId, values)
-      for (const observer of world.observers) observer.afterEnrolling?.(made, roleId, world)
-    }
+    else enrol(world, instance, userId, values, roleId)
   }
   const { component, itemId } = markOf(instance)
   assignRole(world, course, userId, roleId, component, itemId)

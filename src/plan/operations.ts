@@ -6,6 +6,7 @@ import type {
   Change,
   Course,
   Enrolment,
+  EnrolmentValues,
   Group,
   Instance,
   Membership,
@@ -62,14 +63,17 @@ function ensureContext(world: World, course: Course): void {
   })
 }
 
-export interface EnrolmentValues {
-  readonly status: number
-  readonly timeStart: number
-  readonly timeEnd: number
-}
-
-/** `enrol_plugin::enrol_user` for somebody not enrolled in the instance yet, without its role. */
-export function enrol(world: World, instance: Instance, userId: number, values: EnrolmentValues): Enrolment {
+/**
+ * `enrol_plugin::enrol_user` for somebody not enrolled in the instance yet.
+ * @param roleId the role that the caller is about to assign; null where there is none
+ */
+export function enrol(
+  world: World,
+  instance: Instance,
+  userId: number,
+  values: EnrolmentValues,
+  roleId: number | null = null,
+): Enrolment {
   const { course } = instance
   ensureContext(world, course)
   const enrolment = insert(world.enrolments, {
@@ -85,6 +89,7 @@ export function enrol(world: World, instance: Instance, userId: number, values: 
   participant(world, course, userId).enrolments.add(enrolment)
   note(world, 'enrolled', course)
   raise(world, { name: 'user-enrolment-created', enrolment })
+  for (const observer of world.observers) observer.afterEnrolling?.(enrolment, roleId, world)
   return enrolment
 }
 
@@ -96,6 +101,7 @@ export function updateEnrolment(world: World, enrolment: Enrolment, values: Part
   if (!statusDiffers && !timesDiffer) return false
   const { course } = enrolment.instance
   ensureContext(world, course)
+  for (const observer of world.observers) observer.beforeUpdating?.(enrolment, next, world)
   change(world.enrolments, enrolment, { ...next, modifierId: world.site.actorId, timeModified: world.now })
   markDirty(world, enrolment.userId)
   if (statusDiffers) note(world, next.status === 0 ? 'reactivated' : 'suspended', course)
@@ -168,6 +174,7 @@ export function assignRole(
   markDirty(world, userId)
   note(world, 'role-assigned', course)
   raise(world, { name: 'role-assigned', assignment })
+  for (const observer of world.observers) observer.afterRoleChange?.(assignment, world)
   return true
 }
 
@@ -179,6 +186,7 @@ export function unassignRole(world: World, assignment: RoleAssignment): void {
   markDirty(world, assignment.userId)
   note(world, 'role-removed', assignment.course)
   raise(world, { name: 'role-unassigned', assignment })
+  for (const observer of world.observers) observer.afterRoleChange?.(assignment, world)
 }
 
 /** `groups_create_group`. @param key under which the database holds the name equal to others */

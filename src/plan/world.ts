@@ -179,9 +179,10 @@ export interface LogEntry {
   readonly component: string
   readonly action: string
   readonly target: string
-  readonly objectTable: string
+  /** null where the event is about no row. */
+  readonly objectTable: string | null
   /** Told when written, since it may be the id of a new row. */
-  readonly objectId: () => number
+  readonly objectId: () => number | null
   readonly crud: 'c' | 'u' | 'd'
   readonly eduLevel: number
   readonly context: Pick<Context, 'id' | 'level' | 'instanceId'>
@@ -192,21 +193,34 @@ export interface LogEntry {
   readonly other: () => LogValue
 }
 
+/** What may be altered of an enrolment. */
+export interface EnrolmentValues {
+  readonly status: number
+  readonly timeStart: number
+  readonly timeEnd: number
+}
+
 /**
- * What Moodle does besides, as it listens: to events, and at the two moments of a last unenrolment that have no event.
+ * What Moodle does besides, as it listens: to events, and at the moments that have a hook or a place in its code, but no event.
  * Observers are made by `moodle/consequences/` for each chunk, with the facts that they need already loaded.
  */
 export interface Observer {
   /** Hears every event, in Moodle's order: the log first. */
   readonly onEvent?: (event: MoodleEvent, world: World) => void
-  /** Before an enrolment goes. */
+  /** A new enrolment, after its event and before its role; without role: null. Hook `after_user_enrolled`. */
+  readonly afterEnrolling?: (enrolment: Enrolment, roleId: number | null, world: World) => void
+  /** An enrolment is about to have these values, some of which are others than now. Hook `before_user_enrolment_updated`. */
+  readonly beforeUpdating?: (enrolment: Enrolment, next: EnrolmentValues, world: World) => void
+  /** Before an enrolment goes. Hook `before_user_enrolment_removed`. */
   readonly beforeUnenrolling?: (enrolment: Enrolment, world: World) => void
+  /** A role in a course was assigned or removed; after the event. Hooks `after_role_assigned`, `after_role_unassigned`. */
+  readonly afterRoleChange?: (assignment: RoleAssignment, world: World) => void
   /** The last enrolment goes: the roles in the course are gone, groups and grades not yet. */
   readonly afterRolesOfLast?: (participant: Participant, world: World) => void
   /** The last enrolment goes: roles and groups are gone. */
   readonly afterGroupsOfLast?: (participant: Participant, world: World) => void
-  /** A new enrolment, after its event and before its role, as Moodle's "enrol" sends its welcome message. */
-  readonly afterEnrolling?: (enrolment: Enrolment, roleId: number | null, world: World) => void
+  /** All rows are planned, and nothing is written yet: what Moodle does at the end of a process. */
+  readonly afterRows?: (world: World) => void
 }
 
 export interface World {

@@ -2,7 +2,6 @@
 import {
   addMember,
   assignRole,
-  type EnrolmentValues,
   enrol,
   unassignRole,
   unenrol,
@@ -11,6 +10,7 @@ import {
 import {
   type Course,
   type Enrolment,
+  type EnrolmentValues,
   type Group,
   type Instance,
   type MoodleEvent,
