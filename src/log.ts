@@ -10,6 +10,20 @@ import { Problem } from './errors.ts'
 /** Messages carry an `event` in kebab-case, and `run`, `file` and `line` where they apply: by a child logger per run. */
 export type Logger = pino.Logger
 
+/** Says a thing once: what it said before, with the same fields, it passes over. */
+export type WarnOnce = (event: string, sentence: string, fields?: Readonly<Record<string, unknown>>) => void
+
+/** Makes a voice that warns in this log, and does not repeat itself. */
+export function warnOnce(log: Logger): WarnOnce {
+  const said = new Set<string>()
+  return (event, sentence, fields = {}) => {
+    const key = JSON.stringify([event, fields])
+    if (said.has(key)) return
+    said.add(key)
+    log.warn({ event, ...fields }, sentence)
+  }
+}
+
 /** The priorities of syslog, which the journal takes from the beginning of a line. */
 const PRIORITIES: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 }
 

@@ -13,7 +13,7 @@ import { EXIT, Problem } from './errors.ts'
 import { type Inspection, inspect, readRows } from './file/read.ts'
 import { composeRetryFile } from './file/retry.ts'
 import type { Row } from './file/types.ts'
-import type { Logger } from './log.ts'
+import { type Logger, warnOnce } from './log.ts'
 import type { Lang } from './messages/say.ts'
 import { withMoodle } from './moodle/connect.ts'
 import { consequences } from './moodle/consequences/index.ts'
@@ -150,7 +150,8 @@ async function applyRows(
     const settings = await loadSettings(moodle, config)
     const site = await loadSite(moodle, settings, config)
     const remembered = { coursesById: new Map(), participants: new Map() }
-    const chunkGround = { moodle, config, settings, site, consequences, remembered, rules: config.enrol, simulate }
+    const warn = warnOnce(log)
+    const chunkGround = { moodle, config, settings, site, consequences, warn, remembered, rules: config.enrol, simulate }
     const rules = { defaultCommand: config.enrol.defaultCommand, timeZone: timeZoneOf(settings) }
     const apply = async (): Promise<boolean> => {
       for await (const rows of chunks(readRows(bytesOf(file), config.csv, inspection.header!, rules))) {

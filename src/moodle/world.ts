@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.ts'
 import type { CommandRow, Row } from '../file/types.ts'
+import type { WarnOnce } from '../log.ts'
 import {
   type Context,
   type Course,
@@ -31,6 +32,8 @@ export interface Ground {
   readonly settings: Settings
   readonly site: Site
   readonly consequences: readonly Consequence[]
+  /** Lasts as long as the run, so that a thing is said once for all chunks. */
+  readonly warn: WarnOnce
   /**
    * What earlier chunks of a simulated run have changed, which the database does not know. A real run begins every
    * chunk with nothing remembered.
@@ -87,7 +90,7 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
   await loadParticipants(moodle, world, userIds, courseIds, touchesGroups)
   await loadDirtyFlags(moodle, world, userIds)
 
-  const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol }
+  const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol, warn: ground.warn }
   const prepared: Prepared[] = []
   const observers = world.observers as Observer[]
   for (const consequence of ground.consequences) {

@@ -1,6 +1,7 @@
 /** The one shape of a consequence: what Moodle itself does because of a change, which a writer of SQL must do as well. */
 import type { Config } from '../../config/config.ts'
 import type { CommandRow } from '../../file/types.ts'
+import type { WarnOnce } from '../../log.ts'
 import type { Observer, World } from '../../plan/world.ts'
 import type { Moodle } from '../connect.ts'
 import type { Settings } from '../site.ts'
@@ -18,6 +19,8 @@ export interface Needs {
   readonly courseIds: readonly number[]
   /** Whether the chunk may unenrol somebody: by a row, or in a linked course. */
   readonly mayUnenrol: boolean
+  /** For what Moodle does and we cannot. */
+  readonly warn: WarnOnce
 }
 
 /** A consequence with its facts: it listens while rows are planned, then says which rows are to be written. */

@@ -1,12 +1,5 @@
 /** Courses that follow others by `enrol_meta`: who is enrolled there is enrolled here, with the roles. */
-import {
-  addMember,
-  assignRole,
-  enrol,
-  unassignRole,
-  unenrol,
-  updateEnrolment,
-} from '../../plan/operations.ts'
+import { addMember, assignRole, enrol, unassignRole, unenrol, updateEnrolment } from '../../plan/operations.ts'
 import {
   type Course,
   type Enrolment,
