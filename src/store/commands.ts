@@ -2,7 +2,7 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Arrival, arrivalPath, leave } from './arrivals.ts'
-import { reserveExactly } from './durable.ts'
+import { reserve } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { moveInto, moveOver } from './move.ts'
 import { checkName, matches, stamped } from './names.ts'
@@ -16,7 +16,7 @@ import type { Store } from './store.ts'
  */
 export async function place(store: Store, arrival: Arrival, now: Date): Promise<string> {
   const path = join(store.folder.commands, checkName(arrival.name))
-  while (!(await isReserved(path))) {
+  while (!(await reserve(path))) {
     try {
       await moveInto(path, store.folder.archives, stamped(arrival.name, now))
     } catch (error) {
@@ -26,16 +26,6 @@ export async function place(store: Store, arrival: Arrival, now: Date): Promise<
   await moveOver(arrivalPath(store, arrival), path)
   await leave(store, arrival.folder)
   return path
-}
-
-async function isReserved(path: string): Promise<boolean> {
-  try {
-    await reserveExactly(path)
-    return true
-  } catch (error) {
-    if (failedWith(error, 'EEXIST')) return false
-    throw error
-  }
 }
 
 /**

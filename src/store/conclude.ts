@@ -1,11 +1,15 @@
 /** What becomes of a command file once it was run: the one place that decides, for every entrance. */
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import type { Config } from '../config/config.ts'
-import { remove, removingIfFailed, reserve, writeOver } from './durable.ts'
+import { giveName, remove, removingIfFailed, reserve, writeTemporary } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { copyInto, moveInto, moveOver } from './move.ts'
 import { numbered, stamped } from './names.ts'
 import type { Store } from './store.ts'
+
+/** What the name of the reason has more than that of the refused file. */
+const ENDING = '.txt'
 
 /** How a run has ended, as far as its file is concerned: a RunResult is one. */
 export interface Verdict {
@@ -48,9 +52,18 @@ export async function conclude(
 /** The reason first: a file in `refused/` is never without. */
 async function refuse(store: Store, path: string, reason: string, now: Date): Promise<string> {
   const directory = store.folder.refused
-  const withText = stamped(basename(path), now, '.txt')
-  const [file, text] = await reserve(directory, n => [withText(n).slice(0, -'.txt'.length), withText(n)])
-  await removingIfFailed([file!], () => writeOver(text!, reason.endsWith('\n') ? reason : `${reason}\n`))
-  await removingIfFailed([text!], () => moveOver(path, file!))
-  return file!
+  const withEnding = stamped(basename(path), now, ENDING)
+  const temporary = await writeTemporary(directory, stream => pipeline([`${reason.trimEnd()}\n`], stream))
+  return removingIfFailed([temporary], async () => {
+    for (let n = 1; ; n++) {
+      const text = join(directory, withEnding(n))
+      const file = text.slice(0, -ENDING.length)
+      if (!(await reserve(file))) continue
+      if (await removingIfFailed([file], () => giveName(temporary, text))) {
+        await removingIfFailed([text], () => moveOver(path, file))
+        return file
+      }
+      await remove(file)
+    }
+  })
 }

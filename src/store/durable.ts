@@ -2,13 +2,13 @@
  * Writing files so that a crash, a full disk or a power cut leaves either all of a file or nothing of it.
  * Nothing here ever overwrites a file that it did not make itself, or leaves a temporary file behind.
  *
- * A free name is taken before it is used, by creating an empty file without any permission (a *reservation*), which the
- * finished file then replaces by rename(2). link(2), the other way not to overwrite, is forbidden for files of other
- * users (`fs.protected_hardlinks`), which is what feeders are, and unknown to some network file systems.
+ * What is written gets its name by link(2), which overwrites nothing, when it is whole. That is forbidden for files of
+ * other users (`fs.protected_hardlinks`), which is what those of feeders are, and unknown to some network file systems:
+ * there, a name is first taken by an empty file without any permission (a *reservation*), which rename(2) then replaces.
  */
 import { randomBytes } from 'node:crypto'
 import { constants, createWriteStream } from 'node:fs'
-import { chmod, lstat, open, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, link, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
@@ -29,44 +29,24 @@ export async function removingIfFailed<T>(paths: readonly string[], work: () => 
   }
 }
 
-/**
- * Takes the first number whose names are all free.
- *
- * @param candidates the n-th set of names, to be taken together or not at all
- * @returns their paths: reservations, for the caller to replace or remove
- */
-export async function reserve(directory: string, candidates: (n: number) => readonly string[]): Promise<string[]> {
-  for (let n = 1; ; n++) {
-    const reserved: string[] = []
-    try {
-      await removingIfFailed(reserved, async () => {
-        for (const name of candidates(n)) {
-          const path = join(directory, checkName(name))
-          await reserveExactly(path)
-          reserved.push(path)
-        }
-      })
-      return reserved
-    } catch (error) {
-      if (!failedWith(error, 'EEXIST')) throw error
-    }
+/** Takes a name, if it is free, for a file that is then renamed onto it. @returns whether it was */
+export async function reserve(path: string): Promise<boolean> {
+  try {
+    const handle = await open(path, 'wx', 0)
+    await handle.close()
+    return true
+  } catch (error) {
+    if (failedWith(error, 'EEXIST')) return false
+    throw error
   }
 }
 
-/**
- * Takes a name if it is free.
- *
- * @throws EEXIST where it is not
- */
-export async function reserveExactly(path: string): Promise<void> {
-  const handle = await open(path, 'wx', 0)
-  await handle.close()
-}
-
-/** As `reserve`, of one name. */
-export async function reserveOne(directory: string, candidate: Candidate): Promise<string> {
-  const [path] = await reserve(directory, n => [candidate(n)])
-  return path!
+/** Takes the first name that is free. @returns its path */
+export async function reserveFirst(directory: string, candidate: Candidate): Promise<string> {
+  for (let n = 1; ; n++) {
+    const path = join(directory, checkName(candidate(n)))
+    if (await reserve(path)) return path
+  }
 }
 
 /**
@@ -81,16 +61,38 @@ export async function writeDurably(
   candidate: Candidate,
   write: (stream: Writable) => Promise<void>,
 ): Promise<string> {
-  const temporary = await writeTemporary(directory, write)
-  const target = await removingIfFailed([temporary], () => reserveOne(directory, candidate))
-  await removingIfFailed([temporary, target], () => rename(temporary, target))
-  await syncDirectory(directory)
-  return target
+  return giveFirstName(await writeTemporary(directory, write), directory, candidate)
 }
 
-/** Writes a text onto a name that has been reserved. Where it fails, the reservation is gone. */
-export async function writeOver(reserved: string, text: string): Promise<void> {
-  await removingIfFailed([reserved], () => replaceDurably(reserved, text))
+/** Gives a temporary file the first name that is free. Where that fails, it is gone. @returns its path */
+export async function giveFirstName(temporary: string, directory: string, candidate: Candidate): Promise<string> {
+  return removingIfFailed([temporary], async () => {
+    for (let n = 1; ; n++) {
+      const path = join(directory, checkName(candidate(n)))
+      if (await giveName(temporary, path)) return path
+    }
+  })
+}
+
+/** Gives a temporary file a name, if that is free. @returns whether it was; if not, the file is still temporary */
+export async function giveName(temporary: string, path: string): Promise<boolean> {
+  if (!(await linkOrRename(temporary, path))) return false
+  await syncDirectory(dirname(path))
+  return true
+}
+
+async function linkOrRename(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    if (failedWith(error, 'EEXIST')) return false
+    if (!failedWith(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error
+    if (!(await reserve(path))) return false
+    await removingIfFailed([path], () => rename(temporary, path))
+    return true
+  }
+  await unlink(temporary)
+  return true
 }
 
 /** Writes a text in the place of what the program itself had there before, if anything. */

@@ -6,7 +6,7 @@ import { type BigIntStats, constants, createReadStream, type PathLike } from 'no
 import { lstat, open, rename, unlink, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { removingIfFailed, reserveOne, syncDirectory, writeTemporary } from './durable.ts'
+import { giveFirstName, removingIfFailed, reserveFirst, syncDirectory, writeTemporary } from './durable.ts'
 import { failedWith } from './errno.ts'
 import type { Candidate } from './names.ts'
 
@@ -33,7 +33,7 @@ export type FileIdentity = Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>
  * @throws FileChanged, or the system's error; then the file is where it was
  */
 export async function moveInto(source: PathLike, directory: string, candidate: Candidate): Promise<string> {
-  const target = await reserveOne(directory, candidate)
+  const target = await reserveFirst(directory, candidate)
   await moveOver(source, target)
   return target
 }
@@ -54,10 +54,7 @@ export async function moveOver(source: PathLike, reserved: string): Promise<void
 /** Copies a file into a directory, under the first of its names that is free. Returns and throws as `moveInto`. */
 export async function copyInto(source: PathLike, directory: string, candidate: Candidate): Promise<string> {
   const { temporary } = await copyTemporary(source, directory)
-  const target = await removingIfFailed([temporary], () => reserveOne(directory, candidate))
-  await removingIfFailed([temporary, target], () => rename(temporary, target))
-  await syncDirectory(directory)
-  return target
+  return giveFirstName(temporary, directory, candidate)
 }
 
 /**

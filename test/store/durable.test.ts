@@ -1,18 +1,13 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, watch } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
-import {
-  removeLeftOvers,
-  replaceDurably,
-  reserve,
-  reserveOne,
-  writeDurably,
-  writeOver,
-} from '../../src/store/durable.ts'
+import { giveName, removeLeftOvers, replaceDurably, reserve, writeDurably } from '../../src/store/durable.ts'
 import { numbered } from '../../src/store/names.ts'
+import { until } from '../until.ts'
 import { filesIn, temporaryFolder } from './folder.ts'
 
 const writing = (text: string) => (stream: NodeJS.WritableStream) => pipeline([text], stream)
@@ -84,19 +79,47 @@ test('own state is replaced, and stays where its successor cannot be written', a
   expect(await filesIn(folder)).toEqual({ state: 'two' })
 })
 
-test('names are reserved together or not at all', async () => {
+test('a name is reserved once', async () => {
   const folder = await temporaryFolder()
-  await writeFile(join(folder, 'a.txt'), 'mine')
-  const taken = await reserve(folder, n => [numbered('a')(n), numbered('a', '.txt')(n)])
-  expect(taken).toEqual([join(folder, 'a-2'), join(folder, 'a-2.txt')])
-  expect((await readdir(folder)).sort()).toEqual(['a-2', 'a-2.txt', 'a.txt'])
+  expect(await reserve(join(folder, 'a'))).toBe(true)
+  expect(await reserve(join(folder, 'a'))).toBe(false)
 })
 
-test('a reservation is replaced, or gone', async () => {
+test('what is written is never seen in part under its name', async () => {
   const folder = await temporaryFolder()
-  await writeOver(await reserveOne(folder, numbered('a')), 'text')
-  expect(await filesIn(folder)).toEqual({ a: 'text' })
+  const seen: string[] = []
+  const watcher = watch(folder, (_, name) => {
+    if (name === 'a') seen.push(existsSync(join(folder, 'a')) ? readFileSync(join(folder, 'a'), 'utf8') : 'gone')
+  })
+  try {
+    await writeDurably(folder, numbered('a'), writing('text'))
+    await until('the file to be seen', () => (seen.length > 0 ? true : undefined))
+  } finally {
+    watcher.close()
+  }
+  expect(new Set(seen)).toEqual(new Set(['text']))
 })
+
+test.runIf(process.getuid?.() === 0)(
+  'where there can be no links, it is renamed, and overwrites nothing either',
+  async () => {
+    const folder = await temporaryFolder()
+    await chmod(folder, 0o777)
+    const others = join(folder, 'not-mine')
+    await writeFile(others, 'text', { mode: 0o600 })
+    await writeFile(join(folder, 'a'), 'first')
+    process.seteuid!(65534)
+    try {
+      // fs.protected_hardlinks: only files that one could write to.
+      await expect(link(others, join(folder, 'link'))).rejects.toThrow('EPERM')
+      expect(await giveName(others, join(folder, 'a'))).toBe(false)
+      expect(await giveName(others, join(folder, 'b'))).toBe(true)
+    } finally {
+      process.seteuid!(0)
+    }
+    expect(await filesIn(folder)).toEqual({ a: 'first', b: 'text' })
+  },
+)
 
 test('what a crash left is removed, and nothing else', async () => {
   const folder = await temporaryFolder()
@@ -105,7 +128,7 @@ test('what a crash left is removed, and nothing else', async () => {
   for (const name of others) await writeFile(join(folder, name), name === 'empty.csv' ? '' : 'text')
   await writeFile(join(folder, `.${gone}-0123456789ab.tmp`), 'half')
   await writeFile(join(folder, `.${process.pid}-0123456789ab.tmp`), 'half')
-  await reserveOne(folder, numbered('reserved.csv'))
+  await reserve(join(folder, 'reserved.csv'))
   await writeFile(join(folder, 'locked.csv'), 'text')
   await chmod(join(folder, 'locked.csv'), 0)
   await removeLeftOvers(folder)
