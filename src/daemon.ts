@@ -45,7 +45,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
   try {
     const store = await openStore(config.store.directory)
     closing.push(await lockStore(store))
-    await tidyStore(store)
+    await tidyStore(store, now())
 
     const queue = openQueue({
       config,

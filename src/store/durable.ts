@@ -11,7 +11,7 @@ import { constants, createWriteStream } from 'node:fs'
 import { chmod, link, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
-import { finished, pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import { failedWith } from './errno.ts'
 import { isRunning } from './lock.ts'
 import { type Candidate, checkName } from './names.ts'
@@ -95,9 +95,9 @@ async function linkOrRename(temporary: string, path: string): Promise<boolean> {
   return true
 }
 
-/** Writes a text in the place of what the program itself had there before, if anything. */
-export async function replaceDurably(path: string, text: string): Promise<void> {
-  const temporary = await writeTemporary(dirname(path), stream => pipeline([text], stream))
+/** Writes a file in the place of what the program itself had there before, if anything. `write` as for `writeDurably`. */
+export async function replaceDurably(path: string, write: (stream: Writable) => Promise<void>): Promise<void> {
+  const temporary = await writeTemporary(dirname(path), write)
   await removingIfFailed([temporary], () => rename(temporary, path))
   await syncDirectory(dirname(path))
 }

@@ -4,6 +4,7 @@
  */
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { type Arrival, arrivalPath } from './arrivals.ts'
 import { place } from './commands.ts'
 import { remove, replaceDurably } from './durable.ts'
@@ -30,7 +31,7 @@ export interface BegunJob extends Job {
  * @returns the path of the file
  */
 export async function begin(store: Store, job: BegunJob, now: Date): Promise<string> {
-  await replaceDurably(recordPath(store, job.id), `${JSON.stringify(job)}\n`)
+  await replaceDurably(recordPath(store, job.id), stream => pipeline([`${JSON.stringify(job)}\n`], stream))
   const arrival = arrivalOf(job)
   // Tried again after a failure, it may have been put there already.
   if (arrival !== null && (await isThere(store, job))) return place(store, arrival, now)

@@ -39,6 +39,9 @@ export const ARRIVAL_FOLDER = /^\d{15}$/
 
 export const FOLDER_MODE = 0o750
 
+const OUTCOMES = '.outcomes'
+const FORGOTTEN_AFTER_MS = 86_400_000
+
 /**
  * Opens a store, making what is missing of it, but not the directory that it lies in.
  *
@@ -70,12 +73,9 @@ export async function lockStore({ directory }: Store): Promise<() => Promise<voi
 }
 
 /** Removes what a crash left that is no file of anybody's. Only for the one daemon of the store, before anything else. */
-export async function tidyStore(store: Store): Promise<void> {
+export async function tidyStore(store: Store, now: Date): Promise<void> {
   for (const path of Object.values(store.folder)) await removeLeftOvers(path)
-  // The outcomes of runs that were killed: these are run anew. Of one that a person runs now, only the name is removed.
-  for (const name of await readdir(store.folder.running)) {
-    if (name.endsWith('.outcomes')) await rm(join(store.folder.running, name), { force: true })
-  }
+  await removeForgottenOutcomes(store.folder.running, now)
   for (const arrival of await readdir(store.folder.arrivals)) {
     const path = join(store.folder.arrivals, arrival)
     try {
@@ -84,6 +84,19 @@ export async function tidyStore(store: Store): Promise<void> {
     } catch (error) {
       if (!failedWith(error, 'ENOTEMPTY', 'ENOTDIR')) throw error
     }
+  }
+}
+
+/**
+ * Removes the outcomes of runs that nobody goes on with: there is no note of them, and nothing has been added for a day.
+ * (Of a file that a person runs where it lies, there is no note either.)
+ */
+async function removeForgottenOutcomes(running: string, now: Date): Promise<void> {
+  const names = await readdir(running)
+  for (const name of names) {
+    if (!name.endsWith(OUTCOMES) || names.includes(`${name.slice(0, -OUTCOMES.length)}.json`)) continue
+    const path = join(running, name)
+    if (now.getTime() - (await stat(path)).mtimeMs > FORGOTTEN_AFTER_MS) await rm(path)
   }
 }
 

@@ -71,11 +71,11 @@ test('where no name can be had, nothing is left', async () => {
 test('own state is replaced, and stays where its successor cannot be written', async () => {
   const folder = await temporaryFolder()
   const path = join(folder, 'state')
-  await replaceDurably(path, 'one')
-  await replaceDurably(path, 'two')
+  await replaceDurably(path, writing('one'))
+  await replaceDurably(path, writing('two'))
   expect(await filesIn(folder)).toEqual({ state: 'two' })
   await mkdir(join(folder, 'directory'))
-  await expect(replaceDurably(join(folder, 'directory'), 'three')).rejects.toThrow('EISDIR')
+  await expect(replaceDurably(join(folder, 'directory'), writing('three'))).rejects.toThrow('EISDIR')
   expect(await filesIn(folder)).toEqual({ state: 'two' })
 })
 

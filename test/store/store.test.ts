@@ -128,7 +128,7 @@ describe('arrivals', () => {
     const { store } = await freshStore()
     await writeFile(join(store.folder.arrivals, 'note.txt'), '')
     await mkdir(join(store.folder.arrivals, 'folder'))
-    await tidyStore(store)
+    await tidyStore(store, NOW)
     expect(await arrivalsOf(await openStore(store.directory))).toEqual([])
   })
 })
@@ -168,7 +168,7 @@ describe('what has begun is known after a crash', () => {
     const { store, arrival, noted } = await begun()
     await writeFile(join(store.folder.running, 'run-1.json'), JSON.stringify(noted))
     await writeFile(join(store.folder.commands, 'a.csv'), '', { mode: 0 })
-    await tidyStore(store)
+    await tidyStore(store, NOW)
     expect(await begunJobs(store)).toEqual([{ ...NOTE, arrival }])
     expect(await begin(store, noted, NOW)).toBe(join(store.folder.commands, 'a.csv'))
     expect(await filesIn(store.folder.commands)).toEqual({ 'a.csv': 'text' })
@@ -178,11 +178,20 @@ describe('what has begun is known after a crash', () => {
   test('after that', async () => {
     const { store, noted } = await begun()
     const path = await begin(store, noted, NOW)
-    await writeFile(join(store.folder.running, 'run-1.outcomes'), 'of a run that was killed')
-    await tidyStore(store)
+    // What the run goes on from, however long ago that was; one of that day that somebody runs by hand; and a forgotten one.
+    for (const [name, days] of [
+      ['run-1', 9],
+      ['by-hand', 0.9],
+      ['forgotten', 1.1],
+    ] as const) {
+      const path = join(store.folder.running, `${name}.outcomes`)
+      await writeFile(path, '')
+      await utimes(path, NOW, new Date(NOW.getTime() - days * 86_400_000))
+    }
+    await tidyStore(store, NOW)
     expect(await begunJobs(store)).toEqual([{ ...NOTE, arrival: null }])
     expect(await begin(store, { ...NOTE, arrival: null }, NOW)).toBe(path)
-    expect(await readdir(store.folder.running)).toEqual(['run-1.json'])
+    expect((await readdir(store.folder.running)).sort()).toEqual(['by-hand.outcomes', 'run-1.json', 'run-1.outcomes'])
   })
 
   test('after its file was put away: that was all', async () => {
