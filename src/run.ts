@@ -7,36 +7,35 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
 import { type Inspection, inspect, readRows } from './file/read.ts'
-import { composeRetryFile } from './file/retry.ts'
 import type { Row } from './file/types.ts'
 import { type Logger, warnOnce } from './log.ts'
 import type { Lang } from './messages/say.ts'
-import { withMoodle } from './moodle/connect.ts'
+import { type Moodle, withMoodle } from './moodle/connect.ts'
 import { consequences } from './moodle/consequences/index.ts'
+import { beginReport, finishRun, type Lease, migrateLedger, moveCheckpoint, takeUp } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
 import { loadSettings, loadSite, timeZoneOf } from './moodle/site.ts'
-import { applyChunk } from './moodle/transaction.ts'
+import { applyChunk, type ChunkGround, type Recording } from './moodle/transaction.ts'
 import type { RowResult } from './plan/outcome.ts'
-import { reportAsJson } from './report/json.ts'
+import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } from './report/files.ts'
 import { type Outcomes, withOutcomes } from './report/outcomes.ts'
 import { count, emptySummary, type Report, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
-import { writeDurably } from './store/durable.ts'
-import { stamped } from './store/names.ts'
 import type { Store } from './store/store.ts'
 
 export interface RunRequest {
-  /** The run's id, unique for this store. */
+  /** The run's id, unique for this Moodle. A run of the same id goes on where it was interrupted. */
   readonly id: string
   /** The command file's own name. */
   readonly name: string
   /** Where it lies now. It is read there, and stays there. */
   readonly path: string
   readonly simulate: boolean
+  /** Whether the same id will be run again if this run does not come to its end. */
+  readonly resumable: boolean
   /** How far the run is: rows done, of how many. */
   readonly onProgress?: (done: number, of: number) => void
   /** The report, while all of it is at hand: for those who print it. Called once, at the end. */
@@ -59,47 +58,41 @@ export interface RunResult {
   readonly summary: Summary
   /** Why the file was refused, for people; null where it was not. */
   readonly reason: string | null
-  /** Paths in the store; null where there is none. */
-  readonly reportText: string | null
-  readonly reportJson: string | null
-  readonly retryFile: string | null
 }
 
 /** Rows that share a transaction: enough that statements are large, few enough that locks are short. */
-const CHUNK_ROWS = 1_000
+const CHUNK_ROWS = 2_000
 
 /** How long a run waits for another one on the same Moodle, in seconds. */
 const WAIT_FOR_OTHER_RUN = 30
 
+/** What the steps of a run share. */
+interface Run {
+  readonly request: RunRequest
+  readonly ground: RunGround
+  readonly file: FileHandle
+  readonly inspection: Inspection
+  readonly summary: Summary
+}
+
 /**
  * Runs a command file.
- * @throws Problem 64 where it cannot be read, 69 or 75 where it must be tried later; what was committed stays, and
- *   running the file again changes nothing more about that
+ * @throws Problem 64 where it cannot be read, 69 or 75 where it must be tried later; what was committed stays, and running
+ *   it again under the same id goes on behind that
  */
 export async function run(request: RunRequest, ground: RunGround): Promise<RunResult> {
-  const { config, log } = ground
   const startedAt = new Date()
   const file = await openFile(request.path)
   try {
-    const inspection = await inspect(bytesOf(file), config.csv)
-    log.info({ event: 'run-started', rows: inspection.rows, simulated: request.simulate }, 'run started')
-    const summary = emptySummary(inspection.passedOver)
-    const work = request.simulate ? tmpdir() : ground.store.folder.running
-    const outcomesPath = join(work, `${request.id}.outcomes`)
-    try {
-      return await withOutcomes(outcomesPath, async outcomes => {
-        if (inspection.header !== null) {
-          const finished = await applyRows(request, ground, file, inspection, summary, outcomes)
-          if (!finished) {
-            log.info({ event: 'run-interrupted', rows: summary.rows }, 'run interrupted')
-            return { outcome: 'interrupted', startedAt, summary, ...NOTHING_WRITTEN }
-          }
-        }
-        return await report(request, ground, file, inspection, summary, outcomes, startedAt)
-      })
-    } finally {
-      await rm(outcomesPath, { force: true })
-    }
+    const inspection = await inspect(bytesOf(file, 0), ground.config.csv)
+    ground.log.info({ event: 'run-started', rows: inspection.rows, simulated: request.simulate }, 'run started')
+    const run: Run = { request, ground, file, inspection, summary: emptySummary(inspection.passedOver) }
+    if (inspection.errors.length > 0) return await refuse(run, startedAt)
+    return await withMoodle(ground.config, moodle =>
+      request.simulate
+        ? simulate(run, moodle, startedAt)
+        : withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, () => applyAndRecord(run, moodle, startedAt)),
+    )
   } finally {
     await file.close()
   }
@@ -118,9 +111,9 @@ async function openFile(path: string): Promise<FileHandle> {
 
 const READ_BYTES = 256 * 1024
 
-/** The file from its beginning. Not a stream of Node's, which would close the file at its end. */
-async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; ; ) {
+/** The file from an offset on. Not a stream of Node's, which would close the file at its end. */
+async function* bytesOf(file: FileHandle, from: number): AsyncGenerator<Uint8Array> {
+  for (let offset = from; ; ) {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, offset)
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)
@@ -128,115 +121,172 @@ async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
   }
 }
 
-const NOTHING_WRITTEN = { reason: null, reportText: null, reportJson: null, retryFile: null } as const
+/** A refused file needs no database: it has changed nothing, and is reported so. */
+async function refuse(run: Run, startedAt: Date): Promise<RunResult> {
+  const { request, ground, inspection, summary } = run
+  const report = reportOf(run, startedAt, null)
+  await request.onReport?.(report, noRows)
+  if (!request.simulate) await writeRefusal(ground.store, report, ground.lang)
+  const errors = inspection.errors.map(({ code }) => code)
+  ground.log.info({ event: 'file-refused', errors }, 'file refused')
+  return { outcome: 'refused', startedAt, summary, reason: await text(reportAsText(report, noRows(), ground.lang)) }
+}
 
-/** Applies every row, chunk by chunk. @returns whether all rows are done */
+async function* noRows(): AsyncGenerator<RowResult> {}
+
+/** Plans every row against the database as it is, and what earlier rows would have changed; writes nothing. */
+async function simulate(run: Run, moodle: Moodle, startedAt: Date): Promise<RunResult> {
+  const path = join(tmpdir(), `moodle-syncd-${run.request.id}.outcomes`)
+  try {
+    return await withOutcomes(path, 0, async outcomes => {
+      const record = async (results: readonly RowResult[]): Promise<void> => {
+        await outcomes.write(results)
+      }
+      const done = await applyRows(run, moodle, null, { record, committed: outcomes.commit })
+      if (!done) return interrupted(run, startedAt)
+      await run.request.onReport?.(reportOf(run, startedAt, null), outcomes.read)
+      return finished(run, startedAt)
+    })
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+/** Applies every row that is not done yet, keeps what became of it, and writes the reports; each step can be done again. */
+async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunResult> {
+  const { request, ground, file, inspection } = run
+  const { id, name } = request
+  await migrateLedger(moodle)
+  const lease = await takeUp(moodle, { id, name, sha256: inspection.sha256, startedAt: now })
+  const { startedAt } = lease
+  const path = join(ground.store.folder.running, `${id}.outcomes`)
+  let keep = false
+  try {
+    return await withOutcomes(path, lease.outcomesBytes, async outcomes => {
+      for await (const result of outcomes.read()) count(run.summary, result)
+      if (lease.state === 'running') {
+        keep = request.resumable
+        const done = await applyRows(run, moodle, lease.last, recordingOf(moodle, lease, outcomes))
+        if (!done) return interrupted(run, startedAt)
+      }
+      const files: ReportFiles =
+        lease.reportFiles ?? (await chooseReportFiles(ground.store, name, startedAt, run.summary.failed > 0))
+      await beginReport(moodle, lease, files)
+      const report = reportOf(run, startedAt, files.retry)
+      await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
+      await request.onReport?.(report, outcomes.read)
+      await finishRun(moodle, lease)
+      keep = false
+      return finished(run, startedAt)
+    })
+  } finally {
+    if (!keep) await rm(path, { force: true })
+  }
+}
+
+/** A chunk's outcomes are on the disk before its changes and their checkpoint are committed together. */
+function recordingOf(moodle: Moodle, lease: Lease, outcomes: Outcomes): Recording {
+  return {
+    record: async results => {
+      const bytes = await outcomes.write(results)
+      await moveCheckpoint(moodle, lease, results.length, results.at(-1)!.place, bytes)
+    },
+    committed: outcomes.commit,
+  }
+}
+
+/** Applies the rows behind the last one that is done, chunk by chunk. @returns whether all rows are done */
 async function applyRows(
-  request: RunRequest,
-  { config, log }: RunGround,
-  file: FileHandle,
-  inspection: Inspection,
-  summary: Summary,
-  outcomes: Outcomes,
+  { request, ground, file, inspection, summary }: Run,
+  moodle: Moodle,
+  last: Lease['last'],
+  recording: Recording,
 ): Promise<boolean> {
-  const { simulate, signal, onProgress } = request
+  const { config, log } = ground
+  const settings = await loadSettings(moodle, config)
+  const site = await loadSite(moodle, settings, config)
+  const remembered = { coursesById: new Map(), participants: new Map() }
+  const chunkGround: ChunkGround = {
+    moodle,
+    config,
+    settings,
+    site,
+    consequences,
+    remembered,
+    rules: config.enrol,
+    simulate: request.simulate,
+    recording,
+    warn: warnOnce(log),
+  }
+  const ensureSame = await watchForChange(request, file, summary)
+  for await (const rows of chunks(rowsAfter(file, config, inspection, timeZoneOf(settings), last))) {
+    if (request.signal?.aborted) return false
+    await ensureSame()
+    const results = await applyChunk(chunkGround, rows, Date.now)
+    for (const result of results) count(summary, result)
+    request.onProgress?.(summary.rows, inspection.rows)
+    log.debug({ event: 'chunk-applied', rows: summary.rows }, 'chunk applied')
+  }
+  return true
+}
+
+/** The rows behind one that is done already, or all of them. */
+async function* rowsAfter(
+  file: FileHandle,
+  config: Config,
+  { header }: Inspection,
+  timeZone: string,
+  last: Lease['last'],
+): AsyncGenerator<Row> {
+  const rules = { defaultCommand: config.enrol.defaultCommand, timeZone }
+  const from = last ?? { offset: 0, line: 1 }
+  for await (const rows of readRows(bytesOf(file, from.offset), config.csv, header!, rules, from)) {
+    for (const row of rows) if (row.line !== last?.line) yield row
+  }
+}
+
+/** A file that is run where it lies may be written to meanwhile: then its rows are no longer those that were looked at. */
+async function watchForChange(request: RunRequest, file: FileHandle, summary: Summary): Promise<() => Promise<void>> {
   const looked = await file.stat({ bigint: true })
-  const unchanged = async (): Promise<void> => {
+  return async () => {
     const { size, mtimeNs } = await file.stat({ bigint: true })
     if (size === looked.size && mtimeNs === looked.mtimeNs) return
     throw new Problem('file-changed', { path: request.path, rows: summary.rows }, EXIT.tryLater)
   }
-  return withMoodle(config, async moodle => {
-    const settings = await loadSettings(moodle, config)
-    const site = await loadSite(moodle, settings, config)
-    const remembered = { coursesById: new Map(), participants: new Map() }
-    const warn = warnOnce(log)
-    const chunkGround = { moodle, config, settings, site, consequences, warn, remembered, rules: config.enrol, simulate }
-    const rules = { defaultCommand: config.enrol.defaultCommand, timeZone: timeZoneOf(settings) }
-    const apply = async (): Promise<boolean> => {
-      for await (const rows of chunks(readRows(bytesOf(file), config.csv, inspection.header!, rules))) {
-        if (signal?.aborted) return false
-        await unchanged()
-        const results = await applyChunk(chunkGround, rows, Date.now)
-        await outcomes.add(results)
-        for (const result of results) count(summary, result)
-        onProgress?.(summary.rows, inspection.rows)
-        log.debug({ event: 'chunk-applied', rows: summary.rows }, 'chunk applied')
-      }
-      return true
-    }
-    return simulate ? apply() : withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, apply)
-  })
 }
 
-/** Gathers what the reader gives into chunks of one size. */
-async function* chunks(batches: AsyncIterable<readonly Row[]>): AsyncGenerator<Row[]> {
+async function* chunks(rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
   let gathered: Row[] = []
-  for await (const batch of batches) {
-    for (const row of batch) {
-      gathered.push(row)
-      if (gathered.length === CHUNK_ROWS) {
-        yield gathered
-        gathered = []
-      }
+  for await (const row of rows) {
+    gathered.push(row)
+    if (gathered.length === CHUNK_ROWS) {
+      yield gathered
+      gathered = []
     }
   }
   if (gathered.length > 0) yield gathered
 }
 
-/** Writes the reports and the retry file into the store, unless the run was simulated. */
-async function report(
-  request: RunRequest,
-  { config, store, log, lang }: RunGround,
-  file: FileHandle,
-  { header, errors, warnings, sha256 }: Inspection,
-  summary: Summary,
-  outcomes: Outcomes,
-  startedAt: Date,
-): Promise<RunResult> {
-  const { name, simulate } = request
-  const outcome = errors.length > 0 ? 'refused' : 'processed'
-  const named = (ending: string) => stamped(name, startedAt, ending)
-  const retry =
-    simulate || summary.failed === 0 || header === null
-      ? null
-      : await writeDurably(store.folder.retry, named(''), stream =>
-          pipeline(composeRetryFile(header, failedPlaces(outcomes), config.csv.encoding, rangeReader(file)), stream),
-        )
-  const made: Report = {
+function reportOf({ request, inspection, summary }: Run, startedAt: Date, retryFile: string | null): Report {
+  const { errors, warnings, sha256 } = inspection
+  return {
     run: request.id,
-    simulated: simulate,
+    simulated: request.simulate,
     startedAt,
     finishedAt: new Date(),
-    file: { name, sha256, outcome, errors, warnings },
+    file: { name: request.name, sha256, outcome: errors.length > 0 ? 'refused' : 'processed', errors, warnings },
     summary,
-    retryFile: retry,
+    retryFile,
   }
-  await request.onReport?.(made, outcomes.read)
-  const write = (ending: string, pieces: AsyncIterable<string>) =>
-    simulate ? null : writeDurably(store.folder.reports, named(ending), stream => pipeline(pieces, stream))
-  const reportText = await write('.txt', reportAsText(made, outcomes.read(), lang))
-  const reportJson = await write('.json', reportAsJson(made, outcomes.read(), lang))
-  log.info(
-    {
-      event: outcome === 'refused' ? 'file-refused' : 'run-finished',
-      ...summary,
-      seconds: (made.finishedAt.getTime() - startedAt.getTime()) / 1000,
-      ...(outcome === 'refused' ? { errors: errors.map(({ code }) => code) } : {}),
-    },
-    outcome === 'refused' ? 'file refused' : 'run finished',
-  )
-  const reason = outcome === 'refused' ? await text(reportAsText(made, outcomes.read(), lang)) : null
-  return { outcome, startedAt, summary, reason, reportText, reportJson, retryFile: retry }
 }
 
-async function* failedPlaces(outcomes: Outcomes) {
-  for await (const { outcome, place } of outcomes.read()) if (outcome === 'failed') yield place
+function interrupted({ ground, summary }: Run, startedAt: Date): RunResult {
+  ground.log.info({ event: 'run-interrupted', rows: summary.rows }, 'run interrupted')
+  return { outcome: 'interrupted', startedAt, summary, reason: null }
 }
 
-const rangeReader =
-  (file: FileHandle) =>
-  async (offset: number, length: number): Promise<Uint8Array> => {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset)
-    return buffer.subarray(0, bytesRead)
-  }
+function finished({ ground, summary }: Run, startedAt: Date): RunResult {
+  const seconds = (Date.now() - startedAt.getTime()) / 1000
+  ground.log.info({ event: 'run-finished', ...summary, seconds }, 'run finished')
+  return { outcome: 'processed', startedAt, summary, reason: null }
+}

@@ -19,9 +19,6 @@ const ended = (outcome: RunResult['outcome']): RunResult => ({
   startedAt: NOW,
   summary: emptySummary(0),
   reason: outcome === 'refused' ? 'Because.' : null,
-  reportText: null,
-  reportJson: null,
-  retryFile: null,
 })
 
 interface TestQueue {

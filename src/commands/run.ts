@@ -107,6 +107,7 @@ async function one(
         name,
         path,
         simulate,
+        resumable: false,
         signal: stop.signal,
         onProgress: progress.update,
         onReport: (report, rows) => {

@@ -53,15 +53,25 @@ const OUT_OF_REACH: Readonly<Record<string, string>> = {
 const errorCode = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
 
+/** A privilege that the database user lacks: no later try will do better. */
+const DENIED: ReadonlySet<string> = new Set([
+  'ER_TABLEACCESS_DENIED_ERROR',
+  'ER_COLUMNACCESS_DENIED_ERROR',
+  'ER_SPECIFIC_ACCESS_DENIED_ERROR',
+])
+
 /**
- * The Problem that an error of the driver is, if it says that the database is out of reach; else undefined.
+ * The Problem that an error of the driver is, if it says that the database is out of reach or denies; else undefined.
  * @param database for the sentence: where was it looked for
  */
-export function asOutOfReach(error: unknown, database: Config['moodle']['database']): Problem | undefined {
-  const sentence = OUT_OF_REACH[errorCode(error)]
+function asProblem(error: unknown, database: Config['moodle']['database']): Problem | undefined {
+  const code = errorCode(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  if (DENIED.has(code))
+    return new Problem('database-denies', { user: database.user, reason }, EXIT.configuration, error)
+  const sentence = OUT_OF_REACH[code]
   if (sentence === undefined) return undefined
   const where = database.socketPath ?? `${database.host}:${database.port}`
-  const reason = error instanceof Error ? error.message : String(error)
   return new Problem(sentence, { where, user: database.user, name: database.name, reason }, EXIT.unavailable, error)
 }
 
@@ -87,7 +97,7 @@ export async function connect(database: Config['moodle']['database']): Promise<C
   try {
     connection = await mysql.createConnection(options)
   } catch (error) {
-    throw asOutOfReach(error, database) ?? error
+    throw asProblem(error, database) ?? error
   }
   // An error between two statements (the server went away) must not end the process: the next statement reports it.
   connection.on('error', () => {})
@@ -109,7 +119,7 @@ export async function withMoodle<T>(config: Config, use: (moodle: Moodle) => Pro
     )
     return await use({ connection, prefix: database.prefix, ...(await look(connection, database)) })
   } catch (error) {
-    throw asOutOfReach(error, database) ?? error
+    throw asProblem(error, database) ?? error
   } finally {
     // A polite end where the server still listens; nothing is waited for where it does not.
     await connection.end().catch(() => connection.destroy())

@@ -43,7 +43,17 @@ const ROW_ERRORS: ReadonlySet<string> = new Set([
 /** What a chunk needs beyond its facts. */
 export interface ChunkGround extends Ground {
   readonly rules: Rules
+  /** The database stays as it is. */
   readonly simulate: boolean
+  readonly recording: Recording
+}
+
+/** Keeps the results of a chunk together with what they did: both are committed, or neither. */
+export interface Recording {
+  /** In the chunk's transaction, after its changes; simulated, after it has been planned. */
+  readonly record: (results: readonly RowResult[]) => Promise<void>
+  /** The chunk is committed. */
+  readonly committed: () => void
 }
 
 /**
@@ -80,15 +90,21 @@ async function applyHalves(
   reason: string,
 ): Promise<RowResult[]> {
   const [only] = rows
-  if (rows.length === 1 && only !== undefined) {
-    const place = { line: only.line, offset: only.offset, length: only.length }
-    return [
-      { place, outcome: 'failed', error: { code: 'database-refused', args: { reason } }, warnings: [], changes: [] },
-    ]
-  }
+  if (rows.length === 1 && only !== undefined) return [await recordRefusal(ground, only, reason)]
   const middle = Math.ceil(rows.length / 2)
   const first = await applyChunk(ground, rows.slice(0, middle), clock)
   return [...first, ...(await applyChunk(ground, rows.slice(middle), clock))]
+}
+
+async function recordRefusal({ moodle, recording }: ChunkGround, row: Row, reason: string): Promise<RowResult> {
+  const place = { line: row.line, offset: row.offset, length: row.length }
+  const error = { code: 'database-refused', args: { reason } } as const
+  const result: RowResult = { place, outcome: 'failed', error, warnings: [], changes: [] }
+  await moodle.connection.query('START TRANSACTION')
+  await recording.record([result])
+  await moodle.connection.query('COMMIT')
+  recording.committed()
+  return result
 }
 
 async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number): Promise<RowResult[]> {
@@ -98,6 +114,8 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     const { world } = await loadWorld(ground, rows, now)
     const results = planRows(rows, world, ground.rules)
     forgetUnchanged(world, rememberedBefore)
+    await ground.recording.record(results)
+    ground.recording.committed()
     return results
   }
   await connection.query('START TRANSACTION')
@@ -111,7 +129,9 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
       world,
       prepared.toReversed().flatMap(({ tables }) => tables ?? []),
     )
+    await ground.recording.record(results)
     await connection.query('COMMIT')
+    ground.recording.committed()
     return results
   } catch (error) {
     // The first error is the one that matters; a lost connection rolls back by itself.

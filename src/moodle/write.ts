@@ -229,7 +229,7 @@ async function updateRows(
   }
 }
 
-const ROWS_A_STATEMENT = 1_000
+const ROWS_A_STATEMENT = 2_000
 
 function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
   for (let from = 0; from < items.length; from += ROWS_A_STATEMENT) yield items.slice(from, from + ROWS_A_STATEMENT)
@@ -257,13 +257,9 @@ async function insertRows(
     bytes = 0
     first = end
   }
-  const template = `(${columns.map(() => '?').join(',')})`
   for (const [i, { values }] of rows.entries()) {
     const all = values()
-    const tuple = moodle.connection.format(
-      template,
-      columns.map(column => all[column]!),
-    )
+    const tuple = `(${columns.map(column => moodle.connection.escape(all[column]!)).join(',')})`
     const size = Buffer.byteLength(tuple) + 1
     if (tuples.length >= ROWS_A_STATEMENT || bytes + size + head.length > moodle.maxStatementBytes) await flush(i)
     tuples.push(tuple)

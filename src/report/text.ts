@@ -36,7 +36,7 @@ export async function* reportAsText(
   for await (const row of rows) {
     const mark = row.error === undefined ? 'report.row-warned' : 'report.row-failed'
     for (const sentence of sentencesOf(row, lang)) {
-      yield `${say(lang, mark, { line: row.place.line, sentence })}\n`
+      yield `${say(lang, mark, { line: row.place.line, sentence: onOneLine(sentence) })}\n`
     }
   }
 }
@@ -61,6 +61,9 @@ function* causes(
   yield `\n${say(lang, title)}\n`
   for (const [code, number] of sorted) yield `  ${say(lang, sentence + code, { number })}\n`
 }
+
+/** A quoted cell may hold line ends, and whatever else a terminal would obey. */
+const onOneLine = (sentence: string): string => sentence.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
 
 /** In the time zone of the server, as the names of files in the store are. */
 function localTime(time: Date, lang: Lang): string {

@@ -49,6 +49,19 @@ export async function reserveFirst(directory: string, candidate: Candidate): Pro
   }
 }
 
+/** The first name that is free, for a file that only its caller would call so. @returns its path */
+export async function firstFree(directory: string, candidate: Candidate): Promise<string> {
+  for (let n = 1; ; n++) {
+    const path = join(directory, checkName(candidate(n)))
+    try {
+      await lstat(path)
+    } catch (error) {
+      if (failedWith(error, 'ENOENT')) return path
+      throw error
+    }
+  }
+}
+
 /**
  * Writes a file under the first of its names that is free.
  *

@@ -1,0 +1,143 @@
+/**
+ * The ledger of runs: how far each one is, in Moodle's own database server, so that a chunk's changes and the checkpoint
+ * behind them are one commit. Its tables have no prefix of Moodle's, so that Moodle's schema check never sees them.
+ */
+import type { ResultSetHeader } from 'mysql2/promise'
+import { EXIT, Problem } from '../errors.ts'
+import type { ReportFiles } from '../report/files.ts'
+import { type Moodle, select } from './connect.ts'
+
+/**
+ * Every change of the ledger's tables, in order, never edited: the first ones are done already on a site that has them.
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE syncd_run (
+     id CHAR(36) CHARACTER SET ascii NOT NULL,
+     moodle VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'prefix of the Moodle that the run writes to',
+     file_name VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL,
+     sha256 CHAR(64) CHARACTER SET ascii NOT NULL,
+     state VARCHAR(16) CHARACTER SET ascii NOT NULL COMMENT 'running, reporting, finished',
+     fence INT UNSIGNED NOT NULL COMMENT 'counts who took the run up; a chunk of an earlier one is not committed',
+     started_at BIGINT NOT NULL COMMENT 'milliseconds',
+     rows_done INT UNSIGNED NOT NULL,
+     last_offset BIGINT UNSIGNED NULL COMMENT 'of the last row that is done, in bytes',
+     last_line INT UNSIGNED NULL,
+     outcomes_bytes BIGINT UNSIGNED NOT NULL COMMENT 'what lies behind in the file of outcomes was not committed',
+     report_files TEXT CHARACTER SET utf8mb4 NULL COMMENT 'JSON: where the report is written to',
+     PRIMARY KEY (id), KEY (started_at)
+   ) ENGINE=InnoDB`,
+]
+
+/** Makes the ledger's tables, or brings them up to date. */
+export async function migrateLedger(moodle: Moodle): Promise<void> {
+  try {
+    const [there] = await select(
+      moodle,
+      "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'syncd_migration'",
+    )
+    if (there === undefined) {
+      await moodle.connection.query(
+        'CREATE TABLE IF NOT EXISTS syncd_migration (number INT NOT NULL PRIMARY KEY) ENGINE=InnoDB',
+      )
+    }
+    const done = new Set(
+      (await select<[number]>(moodle, 'SELECT number FROM syncd_migration')).map(([number]) => number),
+    )
+    for (const [number, statement] of MIGRATIONS.entries()) {
+      if (done.has(number)) continue
+      // CREATE TABLE commits by itself: a crash in between leaves the table and no number, so it may be there already.
+      await moodle.connection.query(statement.replace('CREATE TABLE ', 'CREATE TABLE IF NOT EXISTS '))
+      await moodle.connection.query('INSERT IGNORE INTO syncd_migration (number) VALUES (?)', [number])
+    }
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    if (code !== 'ER_TABLEACCESS_DENIED_ERROR' && code !== 'ER_DBACCESS_DENIED_ERROR') throw error
+    throw new Problem('ledger-denied', { reason: message }, EXIT.configuration, error)
+  }
+}
+
+/** A run that has been taken up: who holds it, and from where it goes on. */
+export interface Lease {
+  readonly id: string
+  readonly fence: number
+  readonly startedAt: Date
+  readonly state: 'running' | 'reporting' | 'finished'
+  readonly rowsDone: number
+  /** Where the last row that is done stands; null where none is. */
+  readonly last: { readonly offset: number; readonly line: number } | null
+  readonly outcomesBytes: number
+  /** Chosen before they are written, so that writing them again writes the same. */
+  readonly reportFiles: ReportFiles | null
+}
+
+/**
+ * Takes a run up: a new one, or one that was interrupted, which goes on behind its checkpoint. Whoever held it before can
+ * commit nothing more to it.
+ */
+export async function takeUp(
+  moodle: Moodle,
+  run: { readonly id: string; readonly name: string; readonly sha256: string; readonly startedAt: Date },
+): Promise<Lease> {
+  await moodle.connection.query(
+    `INSERT INTO syncd_run (id, moodle, file_name, sha256, state, fence, started_at, rows_done, outcomes_bytes)
+     VALUES (?, ?, ?, ?, 'running', 1, ?, 0, 0) ON DUPLICATE KEY UPDATE fence = fence + 1`,
+    [run.id, moodle.prefix, run.name, run.sha256, run.startedAt.getTime()],
+  )
+  const [row] = await select<
+    [string, number, number, Lease['state'], number, number | null, number | null, number, string | null]
+  >(
+    moodle,
+    `SELECT sha256, fence, started_at, state, rows_done, last_offset, last_line, outcomes_bytes, report_files
+       FROM syncd_run WHERE id = ?`,
+    [run.id],
+  )
+  if (row === undefined) throw new Problem('run-taken-over', { run: run.id }, EXIT.tryLater)
+  const [sha256, fence, startedAt, state, rowsDone, offset, line, outcomesBytes, files] = row
+  // The name of a run belongs to one content; another file under it is another run.
+  if (sha256 !== run.sha256) throw new Problem('file-exchanged', { file: run.name, run: run.id }, EXIT.tryLater)
+  return {
+    id: run.id,
+    fence,
+    startedAt: new Date(startedAt),
+    state,
+    rowsDone,
+    last: offset === null || line === null ? null : { offset, line },
+    outcomesBytes,
+    reportFiles: files === null ? null : (JSON.parse(files) as ReportFiles),
+  }
+}
+
+/** Moves the checkpoint, in the transaction of the chunk that it stands behind. */
+export async function moveCheckpoint(
+  moodle: Moodle,
+  lease: Lease,
+  rows: number,
+  last: { readonly offset: number; readonly line: number },
+  outcomesBytes: number,
+): Promise<void> {
+  await change(moodle, lease, 'rows_done = rows_done + ?, last_offset = ?, last_line = ?, outcomes_bytes = ?', [
+    rows,
+    last.offset,
+    last.line,
+    outcomesBytes,
+  ])
+}
+
+/** All rows are done, and these files are about to be written. */
+export async function beginReport(moodle: Moodle, lease: Lease, files: ReportFiles): Promise<void> {
+  await change(moodle, lease, "state = 'reporting', report_files = ?", [JSON.stringify(files)])
+}
+
+export async function finishRun(moodle: Moodle, lease: Lease): Promise<void> {
+  await change(moodle, lease, "state = 'finished'", [])
+}
+
+/** @throws Problem 75 where another host has taken the run up meanwhile */
+async function change(moodle: Moodle, lease: Lease, set: string, values: readonly unknown[]): Promise<void> {
+  const [{ affectedRows }] = await moodle.connection.query<ResultSetHeader>(
+    // The driver asks for the rows that were found, so that one whose values stay the same counts, too.
+    `UPDATE syncd_run SET ${set} WHERE id = ? AND fence = ?`,
+    [...values, lease.id, lease.fence],
+  )
+  if (affectedRows !== 1) throw new Problem('run-taken-over', { run: lease.id }, EXIT.tryLater)
+}

@@ -1,0 +1,81 @@
+/**
+ * The files that a run leaves in the store: its report as text and as JSON, and the retry file. Their names are chosen,
+ * and kept in the ledger, before they are written: written again after a crash, they are the same files.
+ */
+import type { FileHandle } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import type { Config } from '../config/config.ts'
+import { composeRetryFile } from '../file/retry.ts'
+import type { Header, Place } from '../file/types.ts'
+import type { Lang } from '../messages/say.ts'
+import type { RowResult } from '../plan/outcome.ts'
+import { firstFree, replaceDurably, writeDurably } from '../store/durable.ts'
+import { stamped } from '../store/names.ts'
+import type { Store } from '../store/store.ts'
+import { reportAsJson } from './json.ts'
+import type { Report } from './report.ts'
+import { reportAsText } from './text.ts'
+
+/** Paths in the store. */
+export interface ReportFiles {
+  readonly text: string
+  readonly json: string
+  /** null where no row failed. */
+  readonly retry: string | null
+}
+
+/** Chooses names that are free. Only one run at a time does so for a Moodle. */
+export async function chooseReportFiles(
+  { folder }: Store,
+  name: string,
+  startedAt: Date,
+  withRetryFile: boolean,
+): Promise<ReportFiles> {
+  return {
+    text: await firstFree(folder.reports, stamped(name, startedAt, '.txt')),
+    json: await firstFree(folder.reports, stamped(name, startedAt, '.json')),
+    retry: withRetryFile ? await firstFree(folder.retry, stamped(name, startedAt)) : null,
+  }
+}
+
+/** Writes the report of a file that was refused: it has no rows, and no run that it belongs to. */
+export async function writeRefusal({ folder }: Store, report: Report, lang: Lang): Promise<void> {
+  const { file, startedAt } = report
+  async function* none(): AsyncGenerator<RowResult> {}
+  const write = (ending: string, pieces: AsyncIterable<string>) =>
+    writeDurably(folder.reports, stamped(file.name, startedAt, ending), stream => pipeline(pieces, stream))
+  await write('.txt', reportAsText(report, none(), lang))
+  await write('.json', reportAsJson(report, none(), lang))
+}
+
+/**
+ * Writes the files, the retry file first: a report never names one that is not there.
+ * @param rows the run's rows, each time from the first
+ * @param file the command file, which the failed rows are cut out of
+ */
+export async function writeReportFiles(
+  files: ReportFiles,
+  report: Report,
+  rows: () => AsyncIterable<RowResult>,
+  file: FileHandle,
+  header: Header,
+  { config, lang }: { readonly config: Config; readonly lang: Lang },
+): Promise<void> {
+  if (files.retry !== null) {
+    const pieces = composeRetryFile(header, failedPlaces(rows()), config.csv.encoding, rangeReader(file))
+    await replaceDurably(files.retry, stream => pipeline(pieces, stream))
+  }
+  await replaceDurably(files.text, stream => pipeline(reportAsText(report, rows(), lang), stream))
+  await replaceDurably(files.json, stream => pipeline(reportAsJson(report, rows(), lang), stream))
+}
+
+async function* failedPlaces(rows: AsyncIterable<RowResult>): AsyncGenerator<Place> {
+  for await (const { outcome, place } of rows) if (outcome === 'failed') yield place
+}
+
+const rangeReader =
+  (file: FileHandle) =>
+  async (offset: number, length: number): Promise<Uint8Array> => {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset)
+    return buffer.subarray(0, bytesRead)
+  }
