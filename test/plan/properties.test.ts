@@ -114,7 +114,7 @@ function settled(file: CommandFile): CommandFile {
   return { ...file, lines: [...once.filter(creates), ...once.filter(line => !creates(line))] }
 }
 
-const RUNS = { numRuns: 1_000 }
+const RUNS = { numRuns: 500 }
 const everything = [school(CAST), commandFile(CAST), settings(CAST).map(rulesOf)] as const
 
 describe('planning', () => {

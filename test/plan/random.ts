@@ -54,6 +54,7 @@ const arrangement = fc.record({
       status: flag,
       timestart: fc.constantFrom(...STARTS),
       timeend: fc.constantFrom(...ENDS),
+      withRole: fc.boolean(),
     }),
     { maxLength: 12 },
   ),
@@ -90,22 +91,22 @@ function arranged(cast: Cast, of: typeof arrangement extends fc.Arbitrary<infer 
     tables.enrol.push({ id: nextId(tables.enrol), courseid: at(cast.courses, course), enrol: method, ...rest })
   }
   const instances = tables.enrol.filter(({ courseid }) => cast.courses.includes(courseid))
-  for (const { instance, user, ...rest } of of.enrolments) {
-    const [enrolid, userid] = [at(instances, instance).id, at(cast.users, user)]
-    if (tables.user_enrolments.some(row => row.enrolid === enrolid && row.userid === userid)) continue
-    tables.user_enrolments.push({ id: nextId(tables.user_enrolments), enrolid, userid, ...rest, ...before })
+  const assign = (userid: number, roleid: number, contextid: number, mark: ReturnType<typeof markOf>): void => {
+    const id = nextId(tables.role_assignments)
+    tables.role_assignments.push({ id, userid, roleid, contextid, ...mark, timemodified: 50, modifierid: 0 })
+  }
+  for (const { instance, user, withRole, ...rest } of of.enrolments) {
+    const [through, userid] = [at(instances, instance), at(cast.users, user)]
+    if (tables.user_enrolments.some(row => row.enrolid === through.id && row.userid === userid)) continue
+    const id = nextId(tables.user_enrolments)
+    tables.user_enrolments.push({ id, enrolid: through.id, userid, ...rest, ...before })
+    const context = tables.context.find(row => row.contextlevel === 50 && row.instanceid === through.courseid)!
+    if (withRole) assign(userid, at(cast.roles, id), context.id, markOf('instance', through))
   }
   const contexts = tables.context.filter(({ contextlevel }) => contextlevel >= 50)
   for (const { user, context, role, mark, instance } of of.roles) {
-    tables.role_assignments.push({
-      id: nextId(tables.role_assignments),
-      roleid: at(cast.roles, role),
-      contextid: at(contexts, context).id,
-      userid: at(cast.users, user),
-      ...markOf(mark, at(instances, instance)),
-      timemodified: 50,
-      modifierid: 0,
-    })
+    const [userid, roleid, contextid] = [at(cast.users, user), at(cast.roles, role), at(contexts, context).id]
+    assign(userid, roleid, contextid, markOf(mark, at(instances, instance)))
   }
   for (const { course, name } of of.groups) {
     const id = nextId(tables.groups)
@@ -184,7 +185,7 @@ const cells = ({ names: { users, courses, roles } }: Cast): fc.Arbitrary<Record<
       ['cohort', 'meta', 'Manual'],
     ),
     starttime: mostly(['', '', '', '100', '2025-09-01T06:00:00Z'], ['0', '4000000000', 'soon', '12345678901']),
-    endtime: mostly(['', '', '', '4000000000', '0'], ['150', '2025-09-01 08:00:00+02:00', 'never']),
+    endtime: mostly(['', '', '', '4000000000', '0', '150'], ['2025-09-01 08:00:00+02:00', 'never']),
     gcmd: mostly(['gadd', 'gaddcreate', 'greplace', 'greplacecreate', 'gdel', ''], ['gremove']),
     g1: group,
     g2: group,
