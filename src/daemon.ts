@@ -11,6 +11,8 @@ import { removeDoneFilesOf } from './intake/scan.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
+import { openCaches } from './moodle/caches/drop.ts'
+import { keepDropping } from './moodle/caches/notes.ts'
 import { addStandardFiles, openQueue } from './queue.ts'
 import { run } from './run.ts'
 import { arrivalsOf } from './store/arrivals.ts'
@@ -46,6 +48,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     const store = await openStore(config.store.directory)
     closing.push(await lockStore(store))
     await tidyStore(store, now())
+    closing.push(keepDropping({ drop: openCaches(config), folder: store.folder.running, log }))
 
     const queue = openQueue({
       config,

@@ -13,8 +13,12 @@ import { type Inspection, inspect, readRows } from './file/read.ts'
 import type { Row } from './file/types.ts'
 import { type Logger, warnOnce } from './log.ts'
 import type { Lang } from './messages/say.ts'
+import { cacheSite } from './moodle/caches/configuration.ts'
+import { openCaches } from './moodle/caches/drop.ts'
+import { dropNoted, type NotesGround, staleCaches } from './moodle/caches/notes.ts'
 import { type Moodle, withMoodle } from './moodle/connect.ts'
 import { consequences } from './moodle/consequences/index.ts'
+import { keepOff } from './moodle/keep-off.ts'
 import { beginReport, finishRun, type Lease, migrateLedger, moveCheckpoint, takeUp } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
 import { loadSettings, loadSite, timeZoneOf } from './moodle/site.ts'
@@ -73,6 +77,7 @@ interface Run {
   readonly file: FileHandle
   readonly inspection: Inspection
   readonly summary: Summary
+  readonly caches: NotesGround
 }
 
 /**
@@ -86,13 +91,19 @@ export async function run(request: RunRequest, ground: RunGround): Promise<RunRe
   try {
     const inspection = await inspect(bytesOf(file, 0), ground.config.csv)
     ground.log.info({ event: 'run-started', rows: inspection.rows, simulated: request.simulate }, 'run started')
-    const run: Run = { request, ground, file, inspection, summary: emptySummary(inspection.passedOver) }
+    const { config, store, log } = ground
+    const caches: NotesGround = { drop: openCaches(config), folder: store.folder.running, log }
+    const run: Run = { request, ground, file, inspection, summary: emptySummary(inspection.passedOver), caches }
     if (inspection.errors.length > 0) return await refuse(run, startedAt)
-    return await withMoodle(ground.config, moodle =>
-      request.simulate
-        ? simulate(run, moodle, startedAt)
-        : withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, () => applyAndRecord(run, moodle, startedAt)),
-    )
+    try {
+      return await withMoodle(config, async moodle => {
+        await keepOff(moodle, config, startedAt)
+        if (request.simulate) return simulate(run, moodle, startedAt)
+        return withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, () => applyAndRecord(run, moodle, startedAt))
+      })
+    } finally {
+      if (!request.simulate) await dropNoted(caches)
+    }
   } finally {
     await file.close()
   }
@@ -156,6 +167,8 @@ async function simulate(run: Run, moodle: Moodle, startedAt: Date): Promise<RunR
 async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunResult> {
   const { request, ground, file, inspection } = run
   const { id, name } = request
+  // What an earlier run has left by a crash.
+  await dropNoted(run.caches)
   await migrateLedger(moodle)
   const lease = await takeUp(moodle, { id, name, sha256: inspection.sha256, startedAt: now })
   const { startedAt } = lease
@@ -197,7 +210,7 @@ function recordingOf(moodle: Moodle, lease: Lease, outcomes: Outcomes): Recordin
 
 /** Applies the rows behind the last one that is done, chunk by chunk. @returns whether all rows are done */
 async function applyRows(
-  { request, ground, file, inspection, summary }: Run,
+  { request, ground, file, inspection, summary, caches }: Run,
   moodle: Moodle,
   last: Lease['last'],
   recording: Recording,
@@ -216,12 +229,15 @@ async function applyRows(
     rules: config.enrol,
     simulate: request.simulate,
     recording,
+    staleCaches: staleCaches(caches, cacheSite(settings)),
     warn: warnOnce(log),
   }
   const ensureSame = await watchForChange(request, file, summary)
   for await (const rows of chunks(rowsAfter(file, config, inspection, timeZoneOf(settings), last))) {
     if (request.signal?.aborted) return false
     await ensureSame()
+    // Maintenance may begin at any time.
+    await keepOff(moodle, config, new Date())
     const results = await applyChunk(chunkGround, rows, Date.now)
     for (const result of results) count(summary, result)
     request.onProgress?.(summary.rows, inspection.rows)

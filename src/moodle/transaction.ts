@@ -8,6 +8,8 @@ import type { Row } from '../file/types.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { planRow, type Rules } from '../plan/plan-row.ts'
 import { type Participant, touchedParticipants, type World } from '../plan/world.ts'
+import type { StaleKeys } from './caches/definitions.ts'
+import type { StaleCaches } from './caches/notes.ts'
 import { type Ground, loadWorld } from './world.ts'
 import { writeWorld } from './write.ts'
 
@@ -46,6 +48,7 @@ export interface ChunkGround extends Ground {
   /** The database stays as it is. */
   readonly simulate: boolean
   readonly recording: Recording
+  readonly staleCaches: StaleCaches
 }
 
 /** Keeps the results of a chunk together with what they did: both are committed, or neither. */
@@ -118,26 +121,32 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     ground.recording.committed()
     return results
   }
+  let results: RowResult[]
+  let stale: readonly StaleKeys[]
   await connection.query('START TRANSACTION')
   try {
     const fresh = { ...ground, remembered: { coursesById: new Map(), participants: new Map() } }
     const { world, prepared } = await loadWorld(fresh, rows, now)
-    const results = planRows(rows, world, ground.rules)
+    results = planRows(rows, world, ground.rules)
     // The log hears first and is written last: it tells the ids of the others' rows.
     await writeWorld(
       ground.moodle,
       world,
       prepared.toReversed().flatMap(({ tables }) => tables ?? []),
     )
+    stale = prepared.flatMap(one => one.stale?.() ?? [])
+    await ground.staleCaches.note(stale)
     await ground.recording.record(results)
     await connection.query('COMMIT')
     ground.recording.committed()
-    return results
   } catch (error) {
     // The first error is the one that matters; a lost connection rolls back by itself.
     await connection.query('ROLLBACK').catch(() => {})
     throw error
   }
+  // Committed: nothing that goes wrong from here on may make the chunk be tried again.
+  await ground.staleCaches.drop(stale)
+  return results
 }
 
 function planRows(rows: readonly Row[], world: World, rules: Rules): RowResult[] {

@@ -3,6 +3,7 @@ import type { Config } from '../../config/config.ts'
 import type { CommandRow } from '../../file/types.ts'
 import type { WarnOnce } from '../../log.ts'
 import type { Observer, World } from '../../plan/world.ts'
+import type { StaleKeys } from '../caches/definitions.ts'
 import type { Moodle } from '../connect.ts'
 import type { Settings } from '../site.ts'
 import type { TableRows } from '../write.ts'
@@ -28,6 +29,8 @@ export interface Prepared {
   readonly observer: Observer
   /** Rows to be inserted, changed and deleted, by table, in the order in which they are to be written. */
   readonly tables?: readonly TableRows[]
+  /** What is stale in Moodle's caches once this is committed. */
+  readonly stale?: () => readonly StaleKeys[]
 }
 
 export interface Consequence {

@@ -1,0 +1,133 @@
+/**
+ * Moodle's cache store in Redis: removing values by their names, and writing the one kind that is written.
+ * A connection lasts as long as one call: there is nothing to close when the program ends, and no server is held on to.
+ */
+
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createClient, createCluster, type RedisClientOptions } from 'redis'
+import { isComputed, type PhpValue, textOf, truthOf } from '../../config/php-value.ts'
+import { phpSerialize } from '../php.ts'
+import type { CachePlace, CacheStore } from './configuration.ts'
+
+/** Milliseconds; Moodle waits as long. */
+const TIMEOUT = 3_000
+const NAMES_A_COMMAND = 1_000
+
+/** `Redis::SERIALIZER_PHP`, and no compression on top: the values of which we know how they are written. */
+const SERIALIZER_PHP = '1'
+const NO_COMPRESSION = '0'
+
+type SocketOptions = NonNullable<RedisClientOptions['socket']>
+
+interface Address {
+  readonly socket: { readonly path: string } | { readonly host: string; readonly port: number }
+  readonly label: string
+}
+
+const setting = (store: CacheStore, name: string): PhpValue => store.settings.get(name) ?? null
+const text = (store: CacheStore, name: string): string => textOf(setting(store, name)) ?? ''
+const isOn = (store: CacheStore, name: string): boolean => truthOf(setting(store, name)) === true
+
+/** The servers of a store, the first alone where it is no cluster. Empty where none is named, or only PHP could tell. */
+function addressesOf(store: CacheStore): Address[] {
+  const addresses = text(store, 'server')
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '')
+    .map((line): Address => {
+      const path = line.replace(/^unix:\/\//, '')
+      if (path.startsWith('/')) return { socket: { path }, label: path }
+      const [host = '', port = '6379'] = line.split(':')
+      return { socket: { host, port: Number(port) }, label: `${host}:${port}` }
+    })
+  return isOn(store, 'clustermode') ? addresses : addresses.slice(0, 1)
+}
+
+/** Where a store is, for people; null where only PHP could tell. */
+export function redisLabel(store: CacheStore): string | null {
+  return ['server', 'password', 'prefix'].some(name => isComputed(setting(store, name))) ||
+    addressesOf(store).length === 0
+    ? null
+    : addressesOf(store)
+        .map(({ label }) => label)
+        .join(', ')
+}
+
+/** Whether it is known how the store writes values: else none can be written to it, only removed. */
+export const isWritable = (store: CacheStore): boolean =>
+  (text(store, 'serializer') || SERIALIZER_PHP) === SERIALIZER_PHP &&
+  (text(store, 'compressor') || NO_COMPRESSION) === NO_COMPRESSION
+
+/** The hash that holds the values of a definition. `cache_definition::generate_definition_hash`, `Redis::OPT_PREFIX` */
+export function hashOf(store: CacheStore, definition: string): string {
+  const [component, area] = definition.split('/')
+  return `${text(store, 'prefix')}${createHash('md5').update(`1 ${component} ${area}`).digest('hex')}`
+}
+
+/** What is asked of a store; a single server and a cluster answer alike. */
+interface Commands {
+  readonly reach: () => Promise<unknown>
+  readonly remove: (place: CachePlace, names: readonly string[]) => Promise<void>
+  /** @param value serialized by PHP's rules */
+  readonly write: (place: CachePlace, name: string, value: string) => Promise<void>
+}
+
+/**
+ * Talks to a store's server.
+ * @throws what the client says where the server cannot be reached, or refuses
+ */
+export async function withRedis<T>(store: CacheStore, use: (commands: Commands) => Promise<T>): Promise<T> {
+  const client = await connected(store)
+  try {
+    return await use({
+      reach: () => client.hExists(hashOf(store, 'core/config'), ''),
+      remove: async ({ definition, hasTtl }, names) => {
+        const hash = hashOf(store, definition)
+        for (let from = 0; from < names.length; from += NAMES_A_COMMAND) {
+          const some = names.slice(from, from + NAMES_A_COMMAND)
+          await client.hDel(hash, some)
+          // Beside values with a lifetime Moodle keeps their names, which PHP's client serializes.
+          if (hasTtl) await client.zRem(`${hash}_ttl`, [...some, ...some.map(name => phpSerialize(name))])
+        }
+      },
+      write: async ({ definition }, name, value) => {
+        await client.hSet(hashOf(store, definition), name, value)
+      },
+    })
+  } finally {
+    client.destroy()
+  }
+}
+
+async function connected(store: CacheStore) {
+  const defaults: RedisClientOptions = {
+    socket: { connectTimeout: TIMEOUT, socketTimeout: TIMEOUT, reconnectStrategy: false, ...(await encryption(store)) },
+    // The server is asked for nothing but the work.
+    disableClientInfo: true,
+    ...(text(store, 'password') === '' ? {} : { password: text(store, 'password') }),
+  }
+  const [first, ...others] = addressesOf(store).map(
+    ({ socket }): RedisClientOptions => ({ ...defaults, socket: { ...defaults.socket, ...socket } as SocketOptions }),
+  )
+  if (first === undefined) throw new Error('no server is named')
+  const client = isOn(store, 'clustermode')
+    ? createCluster({ rootNodes: [first, ...others], defaults })
+    : createClient(first)
+  // What goes wrong is told by the command that it happens to.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    client.destroy()
+    throw error
+  }
+  return client
+}
+
+/** As Moodle has it: without a certificate authority of its own, it does not ask whose certificate it is. */
+async function encryption(store: CacheStore): Promise<object> {
+  if (!isOn(store, 'encryption')) return {}
+  const ca = text(store, 'cafile')
+  return { tls: true, ...(ca === '' ? { rejectUnauthorized: false } : { ca: await readFile(ca) }) }
+}
