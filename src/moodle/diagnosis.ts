@@ -1,13 +1,14 @@
 /**
  * Says whether a run would work on this database: can it be reached, is it a Moodle that we know, may we write there, is it
- * open for business. Writes nothing: rights are asked for with EXPLAIN, which needs the same and does nothing.
+ * open for business. Writes nothing: for rights, the server is asked by statements that need them and can do nothing.
  */
-import type { Connection, RowDataPacket } from 'mysql2/promise'
+import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { type Finding, ok, problem, warning } from '../finding.ts'
-import { connect, type Moodle, select, table, withMoodle } from './connect.ts'
-import { whyClosed } from './maintenance.ts'
+import { connect, type Moodle, select, withMoodle } from './connect.ts'
+import { reasonToKeepOff } from './keep-off.ts'
+import { LEDGER_RIGHTS, RIGHTS, type Right } from './rights.ts'
 import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
 
 /** What the tests run on, as major and minor number. */
@@ -18,50 +19,22 @@ const TESTED_MYSQL = '8.0'
 /** Seconds that the clocks of the two machines may differ. */
 const CLOCK_TOLERANCE = 60
 
-/** Tables that every Moodle has, and a run reads. */
-const READ_TABLES = [
+/** Tables that every Moodle has, and no run can do without. */
+const NEEDED_TABLES = [
+  'cache_flags',
   'capabilities',
   'config',
   'config_plugins',
   'context',
   'course',
   'enrol',
+  'groups',
+  'groups_members',
   'role',
+  'role_assignments',
   'role_capabilities',
   'role_context_levels',
   'user',
-]
-
-type Verb = 'INSERT' | 'UPDATE' | 'DELETE'
-
-/** What a run writes. A table that is not there, as forums in a Moodle without them, is not written. */
-export const WRITTEN_TABLES: Readonly<Record<string, readonly Verb[]>> = {
-  cache_flags: ['INSERT', 'UPDATE'],
-  context: ['INSERT', 'UPDATE'],
-  course_modules_completion: ['UPDATE'],
-  files: ['DELETE'],
-  forum_digests: ['DELETE'],
-  forum_read: ['DELETE'],
-  forum_subscriptions: ['INSERT', 'DELETE'],
-  forum_track_prefs: ['DELETE'],
-  grade_grades: ['DELETE'],
-  grade_grades_history: ['INSERT'],
-  groups: ['INSERT', 'UPDATE'],
-  groups_members: ['INSERT', 'DELETE'],
-  logstore_standard_log: ['INSERT'],
-  message_conversation_members: ['INSERT', 'DELETE'],
-  quiz_attempts: ['UPDATE'],
-  role_assignments: ['INSERT', 'DELETE'],
-  user_enrolments: ['INSERT', 'UPDATE', 'DELETE'],
-  user_lastaccess: ['DELETE'],
-}
-
-/** Of those, the ones that no Moodle is without. */
-const WRITTEN_EVERYWHERE = [
-  'cache_flags',
-  'groups',
-  'groups_members',
-  'role_assignments',
   'user_enrolments',
   'user_lastaccess',
 ]
@@ -138,7 +111,7 @@ async function diagnosePrefix(connection: Connection, prefix: string, name: stri
 }
 
 function diagnoseTables(moodle: Moodle): Finding {
-  const missing = [...READ_TABLES, ...WRITTEN_EVERYWHERE].filter(name => !moodle.columns.has(name)).sort()
+  const missing = NEEDED_TABLES.filter(name => !moodle.columns.has(name))
   return missing.length === 0
     ? ok('tables', { count: moodle.columns.size })
     : problem('tables-missing', EXIT.configuration, { missing: missing.map(name => moodle.prefix + name).join(', ') })
@@ -146,33 +119,58 @@ function diagnoseTables(moodle: Moodle): Finding {
 
 async function diagnoseRights(moodle: Moodle): Promise<Finding[]> {
   const missing: string[] = []
-  const ask = async (verb: Verb | 'SELECT', name: string): Promise<void> => {
-    if (moodle.columns.has(name) && !(await isAllowed(moodle, verb, name)))
-      missing.push(`${verb} ${moodle.prefix}${name}`)
+  const unseen: string[] = []
+  const ask = async (name: string, rights: readonly Right[]): Promise<void> => {
+    for (const right of rights) if (!(await isAllowed(moodle, right, name))) missing.push(`${right} ON ${name}`)
   }
-  for (const name of [...READ_TABLES, ...Object.keys(WRITTEN_TABLES)].sort()) await ask('SELECT', name)
-  for (const [name, verbs] of Object.entries(WRITTEN_TABLES)) for (const verb of verbs) await ask(verb, name)
-  if (missing.length === 0) return [ok('rights')]
-  return [problem('rights-missing', EXIT.configuration, { missing: missing.join(', '), count: missing.length })]
+  for (const [name, rights] of Object.entries(RIGHTS)) {
+    const full = moodle.prefix + name
+    // Who has no right to a table is not told whether it is there.
+    if (moodle.columns.has(name)) await ask(full, rights)
+    else if (!(await isAllowed(moodle, rights[0]!, full))) unseen.push(full)
+  }
+  for (const [name, rights] of Object.entries(LEDGER_RIGHTS)) await ask(name, rights)
+  return [
+    missing.length === 0
+      ? ok('rights')
+      : problem('rights-missing', EXIT.configuration, { missing: missing.join('; '), count: missing.length }),
+    ...(unseen.length === 0 ? [] : [warning('tables-unseen', { tables: unseen.join(', ') })]),
+  ]
 }
 
 const DENIED = new Set(['ER_TABLEACCESS_DENIED_ERROR', 'ER_COLUMNACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_ERROR'])
 
-/** EXPLAIN asks for the rights of what it explains. The conditions hold for no row, should a server look for one. */
-async function isAllowed(moodle: Moodle, verb: Verb | 'SELECT', name: string): Promise<boolean> {
-  const quoted = table(moodle, name)
-  const statement = {
-    SELECT: `SELECT * FROM ${quoted} WHERE id = 0`,
-    INSERT: `INSERT INTO ${quoted} SELECT * FROM ${quoted} WHERE id = 0`,
-    UPDATE: `UPDATE ${quoted} SET id = id WHERE id = 0`,
-    DELETE: `DELETE FROM ${quoted} WHERE id = 0`,
-  }[verb]
+/** What a server has to say of the statements below once it has looked at the rights. */
+const ALLOWED = new Set(['ER_NO_SUCH_TABLE', 'ER_TABLE_EXISTS_ERROR', 'ER_DUP_FIELDNAME', 'ER_NO_DEFAULT_FOR_FIELD'])
+
+async function isAllowed(moodle: Moodle, right: Right, name: string): Promise<boolean> {
   try {
-    await select(moodle, `EXPLAIN ${statement}`)
+    await select(moodle, statementNeeding(right, mysql.escapeId(name, true)))
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && DENIED.has(String(error.code))) return false
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (DENIED.has(code)) return false
+    if (ALLOWED.has(code)) return true
     throw error
+  }
+}
+
+/**
+ * A statement that needs this right, and SELECT at most of those that go with it, and does nothing. EXPLAIN asks for the
+ * rights of what it explains; the conditions hold for no row, should a server look for one. No table has a column twice.
+ */
+function statementNeeding(right: Right, quoted: string): string {
+  switch (right) {
+    case 'INSERT':
+      return `EXPLAIN INSERT INTO ${quoted} () VALUES ()`
+    case 'UPDATE':
+      return `EXPLAIN UPDATE ${quoted} SET id = id WHERE id = 0`
+    case 'DELETE':
+      return `EXPLAIN DELETE FROM ${quoted} WHERE id = 0`
+    case 'CREATE':
+      return `CREATE TABLE ${quoted} (id INT, id INT)`
+    default:
+      return `EXPLAIN SELECT ${/\((.+)\)/.exec(right)?.[1] ?? '*'} FROM ${quoted}`
   }
 }
 
@@ -201,8 +199,9 @@ function diagnoseRelease(release: string): Finding {
 }
 
 async function diagnoseMaintenance(settings: Settings, config: Config, now: Date): Promise<Finding> {
-  const reason = await whyClosed(settings, config, now)
-  return reason === null ? ok('no-maintenance') : problem(reason, EXIT.tryLater, { dataroot: config.moodle.dataroot })
+  const reason = await reasonToKeepOff(settings, config, now)
+  if (reason === null) return ok('no-maintenance')
+  return { level: 'problem', key: `problem.${reason.code}`, args: reason.args, exit: reason.exit }
 }
 
 function diagnoseTimeZone(zone: string): Finding {
