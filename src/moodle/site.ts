@@ -34,7 +34,8 @@ export async function loadSettings(moodle: Moodle, config: Config): Promise<Sett
     (plugin === '' ? forced.config[name] : forced.plugins[plugin]?.[name]) ?? stored.get(`${plugin}/${name}`)
 }
 
-const list = (value: string | undefined): string[] =>
+/** The words of a setting that is a list with commas. */
+export const listOf = (value: string | undefined): string[] =>
   (value ?? '')
     .split(',')
     .map(word => word.trim())
@@ -42,7 +43,7 @@ const list = (value: string | undefined): string[] =>
 
 /** What planning must know of the site. */
 export async function loadSite(moodle: Moodle, settings: Settings, config: Config): Promise<Site> {
-  const admins = list(settings('', 'siteadmins')).map(Number)
+  const admins = listOf(settings('', 'siteadmins')).map(Number)
   const living =
     admins.length === 0
       ? []
@@ -58,7 +59,7 @@ export async function loadSite(moodle: Moodle, settings: Settings, config: Confi
     actorId: admins.find(id => alive.has(id)) ?? 0,
     guestId: Number(settings('', 'siteguest') ?? 0),
     siteCourseId: siteCourseId ?? 0,
-    enabledMethods: new Set(list(settings('', 'enrol_plugins_enabled'))),
+    enabledMethods: new Set(listOf(settings('', 'enrol_plugins_enabled'))),
     sessionTimeout: Number(settings('', 'sessiontimeout') ?? '') || 28_800,
     mark: hasToolSync(settings, config)
       ? { component: 'tool_sync', itemId: 0 }

@@ -1,0 +1,59 @@
+/** What tells a person of a notification: the popup, the mail, the app; as the site has them, locks them, and as the person prefers. */
+import { type Moodle, select, table } from './connect.ts'
+import { listOf, type Settings } from './site.ts'
+
+const AIRNOTIFIER_SETTINGS = [
+  'airnotifierurl',
+  'airnotifierport',
+  'airnotifieraccesskey',
+  'airnotifierappname',
+  'airnotifiermobileappname',
+]
+
+/** As PHP takes a setting's text for true. */
+export const isTrue = (value: string | undefined): boolean => value !== undefined && value !== '' && value !== '0'
+
+/**
+ * Loads the outputs that apply. `message_send`
+ * @param provider component and name of the kind of message: `moodle_enrolcoursewelcomemessage`
+ * @returns the names of a person's outputs; `emailStopped` is `user.emailstop`
+ */
+export async function loadOutputs(
+  moodle: Moodle,
+  settings: Settings,
+  provider: string,
+  userIds: readonly number[],
+): Promise<(userId: number, emailStopped: boolean) => string[]> {
+  const preference = `message_provider_${provider}_enabled`
+  const processors = await select<[string]>(
+    moodle,
+    `SELECT name FROM ${table(moodle, 'message_processors')} WHERE enabled = 1 ORDER BY id`,
+  )
+  const preferences = new Map(
+    await select<[number, string]>(
+      moodle,
+      `SELECT userid, value FROM ${table(moodle, 'user_preferences')} WHERE name = ? AND userid IN (?)`,
+      [preference, userIds],
+    ),
+  )
+  const byDefault = listOf(settings('message', preference))
+  const outputs = processors
+    .map(([name]) => ({
+      name,
+      isLocked: isTrue(settings('message', `${name}_provider_${provider}_locked`)),
+      isDefault: byDefault.includes(name),
+    }))
+    .filter(
+      ({ name }) => name !== 'airnotifier' || AIRNOTIFIER_SETTINGS.every(setting => isTrue(settings('', setting))),
+    )
+  return (userId, emailStopped) => {
+    const preferred = preferences.get(userId)
+    return outputs
+      .filter(({ name, isLocked, isDefault }) => {
+        if (isLocked) return isDefault
+        if (emailStopped) return false
+        return isTrue(preferred) ? listOf(preferred).includes(name) : isDefault
+      })
+      .map(({ name }) => name)
+  }
+}
