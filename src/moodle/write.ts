@@ -229,7 +229,7 @@ async function updateRows(
   }
 }
 
-const ROWS_A_STATEMENT = 2_000
+const ROWS_A_STATEMENT = 500
 
 function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
   for (let from = 0; from < items.length; from += ROWS_A_STATEMENT) yield items.slice(from, from + ROWS_A_STATEMENT)
@@ -238,6 +238,7 @@ function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
 /**
  * Inserts rows and learns their ids: InnoDB gives consecutive ones to an INSERT whose number of rows it knows beforehand,
  * in every `innodb_autoinc_lock_mode`, in steps of `auto_increment_increment`.
+ * While the server works on one statement, the next is put together.
  */
 async function insertRows(
   moodle: Moodle,
@@ -246,24 +247,38 @@ async function insertRows(
   rows: readonly WritableRow[],
 ): Promise<void> {
   const head = `INSERT INTO ${table(moodle, name)} (${columns.join(', ')}) VALUES `
-  let tuples: string[] = []
-  let bytes = 0
-  let first = 0
-  const flush = async (end: number): Promise<void> => {
-    if (tuples.length === 0) return
-    const [{ insertId }] = await moodle.connection.query<ResultSetHeader>(head + tuples.join(','))
-    for (let i = first; i < end; i += 1) rows[i]!.row.id = insertId + (i - first) * moodle.idStep
-    tuples = []
-    bytes = 0
-    first = end
+  let underWay: Promise<void> = Promise.resolve()
+  for (const { from, tuples } of statements(moodle, columns, rows, head.length)) {
+    await underWay
+    underWay = moodle.connection.query<ResultSetHeader>(head + tuples.join(',')).then(([{ insertId }]) => {
+      for (let i = 0; i < tuples.length; i += 1) rows[from + i]!.row.id = insertId + i * moodle.idStep
+    })
+    // Heard at the next await, even where putting the next statement together fails first.
+    underWay.catch(() => {})
   }
+  await underWay
+}
+
+/** The rows as tuples of SQL, as many together as a statement may have. */
+function* statements(
+  moodle: Moodle,
+  columns: readonly string[],
+  rows: readonly WritableRow[],
+  headBytes: number,
+): Generator<{ readonly from: number; readonly tuples: readonly string[] }> {
+  let tuples: string[] = []
+  let bytes = headBytes
   for (const [i, { values }] of rows.entries()) {
     const all = values()
     const tuple = `(${columns.map(column => moodle.connection.escape(all[column]!)).join(',')})`
     const size = Buffer.byteLength(tuple) + 1
-    if (tuples.length >= ROWS_A_STATEMENT || bytes + size + head.length > moodle.maxStatementBytes) await flush(i)
+    if (tuples.length === ROWS_A_STATEMENT || (tuples.length > 0 && bytes + size > moodle.maxStatementBytes)) {
+      yield { from: i - tuples.length, tuples }
+      tuples = []
+      bytes = headBytes
+    }
     tuples.push(tuple)
     bytes += size
   }
-  await flush(rows.length)
+  if (tuples.length > 0) yield { from: rows.length - tuples.length, tuples }
 }
