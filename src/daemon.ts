@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { access } from 'node:fs/promises'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { removeDoneFilesOf } from './intake/scan.ts'
@@ -13,6 +12,7 @@ import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { keepDropping } from './moodle/caches/notes.ts'
+import { answers } from './moodle/connect.ts'
 import { addStandardFiles, openQueue } from './queue.ts'
 import { run } from './run.ts'
 import { arrivalsOf } from './store/arrivals.ts'
@@ -88,8 +88,8 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
 
-    // Not the database: files wait while it is away, and no restart brings it back.
-    closing.push(startWatchdog(() => access(store.folder.arrivals).then(() => true)))
+    // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
+    closing.push(startWatchdog(() => answers(config.moodle.database)))
     notifyReady()
     log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
     if (!stop.aborted) await once(stop, 'abort')

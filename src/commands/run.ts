@@ -31,7 +31,8 @@ export async function run(context: CommandContext, file: string | undefined, opt
   const ground: RunGround = {
     config,
     store: await openStore(config.store.directory),
-    log: createLog(config.log),
+    // At a terminal the report tells all that a person wants to know, but for what is wrong.
+    log: createLog(context.stderr.isTTY ? { level: 'warn' } : config.log),
     lang: context.lang,
   }
   if (file === '-') return spooled(context, ground, process.stdin, 'stdin', options)

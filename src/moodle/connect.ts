@@ -104,6 +104,17 @@ export async function connect(database: Config['moodle']['database']): Promise<C
   return connection
 }
 
+/** Whether the database can be reached and answers. Never throws. */
+export async function answers(database: Config['moodle']['database']): Promise<boolean> {
+  try {
+    const connection = await connect(database)
+    await connection.end()
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Opens a connection for a run, uses it, and closes it.
  * READ COMMITTED: what Moodle commits meanwhile is seen by the next chunk, and fewer locks stand in its way.

@@ -22,7 +22,7 @@ export async function* reportAsText(
     for (const { code, args } of file.errors) yield `  ${say(lang, `file-error.${code}`, args)}\n`
     return
   }
-  yield `${say(lang, 'report.outcomes', { ...outcomesOf(summary) })}\n`
+  yield `${say(lang, 'report.outcomes', { ...outcomesOf(summary) }).trimEnd()}\n`
   for (const [name, number] of Object.entries(summary.changes)) {
     if (number > 0) yield `  ${say(lang, `report.change.${name}`, { number })}\n`
   }
