@@ -102,7 +102,7 @@ export async function run(request: RunRequest, ground: RunGround): Promise<RunRe
         return withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, () => applyAndRecord(run, moodle, startedAt))
       })
     } finally {
-      if (!request.simulate) await dropNoted(caches)
+      if (!request.simulate) await dropNoted(caches, 'all')
     }
   } finally {
     await file.close()
@@ -168,7 +168,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   const { request, ground, file, inspection } = run
   const { id, name } = request
   // What an earlier run has left by a crash.
-  await dropNoted(run.caches)
+  await dropNoted(run.caches, 'all')
   await migrateLedger(moodle)
   const lease = await takeUp(moodle, { id, name, sha256: inspection.sha256, startedAt: now })
   const { startedAt } = lease

@@ -67,8 +67,11 @@ function workByStore(
     const wanted = definition === EVENTS ? keys.filter(isHeard) : keys
     const place = places.find(one => one.definition === definition)
     for (const store of place === undefined || wanted.length === 0 ? [] : place.stores) {
-      const [, work] = byName.get(store.name) ?? [store, new Map()]
-      byName.set(store.name, [store, work.set(place!, new Set([...(work.get(place!) ?? []), ...wanted]))])
+      const [, work] = byName.get(store.name) ?? [store, new Map() as Work]
+      byName.set(store.name, [store, work])
+      const all = work.get(place!) ?? new Set()
+      work.set(place!, all)
+      for (const key of wanted) all.add(key)
     }
   }
   return byName.values()

@@ -68,34 +68,25 @@ export function staleCaches({ drop, folder, log }: NotesGround, site: CacheSite)
   }
 }
 
+/** Keys that are dropped together: so many that a connection is worth its while, so few that memory stays flat. */
+const KEYS_AT_ONCE = 20_000
+
 /**
- * Drops everything that is noted, whichever run has noted it, and forgets what needs no more dropping. Never throws.
- * @returns whether all of it could be dropped
+ * Drops what is noted, whichever run has noted it, and forgets what needs no more dropping. Never throws.
+ * @param which all of it; or what has settled, and so needs dropping one last time
+ * @returns whether that could be done
  */
-export async function dropNoted({ drop, folder, log }: NotesGround): Promise<boolean> {
+export async function dropNoted({ drop, folder, log }: NotesGround, which: 'all' | 'settled'): Promise<boolean> {
   try {
-    const bySite = new Map<string, { readonly site: CacheSite; readonly stale: StaleKeys[] }>()
-    const settled: string[] = []
-    for (const path of await notesIn(folder)) {
-      const age = Date.now() - (await stat(path)).mtimeMs
-      const note = parse(await readFile(path, 'utf8'))
-      if (note !== undefined) {
-        const key = JSON.stringify(note.site)
-        const noted = bySite.get(key) ?? { site: note.site, stale: [] }
-        noted.stale.push(...note.stale)
-        bySite.set(key, noted)
-      }
-      if (age >= SETTLED_AFTER) settled.push(path)
+    let failures: DropFailure[] = []
+    for await (const { site, stale, settled } of batches(folder, which)) {
+      const failed = await drop(site, stale, Date.now())
+      if (failed.length === 0) for (const path of settled) await rm(path, { force: true })
+      else failures = failed
     }
-    const failures: DropFailure[] = []
-    for (const { site, stale } of bySite.values()) failures.push(...(await drop(site, stale, Date.now())))
     tell(log, failures)
-    if (failures.length > 0) return false
-    for (const path of settled) await rm(path, { force: true })
-    return true
+    return failures.length === 0
   } catch (error) {
-    // Another process may have been quicker.
-    if (failedWith(error, 'ENOENT')) return true
     log.warn(
       { event: 'stale-notes-unusable', folder, err: error },
       'the notes of what is stale in Moodle cannot be used',
@@ -104,17 +95,43 @@ export async function dropNoted({ drop, folder, log }: NotesGround): Promise<boo
   }
 }
 
-async function notesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter(name => name.endsWith(ENDING)).map(name => join(folder, name))
+interface Batch extends Note {
+  readonly stale: StaleKeys[]
+  /** The notes in it that may be forgotten once this is dropped. */
+  readonly settled: string[]
 }
 
-/** undefined: not whole, so its writer crashed before its commit. */
-function parse(text: string): Note | undefined {
+async function* batches(folder: string, which: 'all' | 'settled'): AsyncGenerator<Batch> {
+  let batch: Batch | undefined
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(ENDING)) continue
+    const path = join(folder, name)
+    const found = await readNote(path)
+    if (found === undefined || (which === 'settled' && !found.settled)) continue
+    const { site, stale, settled } = found
+    if (batch !== undefined && (isFull(batch) || JSON.stringify(site) !== JSON.stringify(batch.site))) {
+      yield batch
+      batch = undefined
+    }
+    batch ??= { site, stale: [], settled: [] }
+    batch.stale.push(...stale)
+    if (settled) batch.settled.push(path)
+  }
+  if (batch !== undefined) yield batch
+}
+
+const isFull = ({ stale }: Batch): boolean => stale.reduce((sum, { keys }) => sum + keys.length, 0) >= KEYS_AT_ONCE
+
+/** undefined: another process has dropped and removed it, or it is none of ours. */
+async function readNote(path: string): Promise<(Note & { readonly settled: boolean }) | undefined> {
   try {
-    const { site, stale } = JSON.parse(text) as Note
-    return { site, stale: stale.filter(({ definition }) => isDefinitionName(definition)) }
-  } catch {
-    return undefined
+    const { mtimeMs } = await stat(path)
+    const { site, stale } = JSON.parse(await readFile(path, 'utf8')) as Note
+    const known = stale.filter(({ definition }) => isDefinitionName(definition))
+    return { site, stale: known, settled: Date.now() - mtimeMs >= SETTLED_AFTER }
+  } catch (error) {
+    if (failedWith(error, 'ENOENT') || error instanceof SyntaxError) return undefined
+    throw error
   }
 }
 
@@ -139,11 +156,12 @@ export function keepDropping(ground: NotesGround): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let pause = PAUSE
-  const turn = async (): Promise<void> => {
-    pause = (await dropNoted(ground)) ? PAUSE : Math.min(2 * pause, LONGEST_PAUSE)
-    if (!stopped) timer = setTimeout(() => (turning = turn()), pause)
+  const turn = async (which: 'all' | 'settled'): Promise<void> => {
+    pause = (await dropNoted(ground, which)) ? PAUSE : Math.min(2 * pause, LONGEST_PAUSE)
+    if (!stopped) timer = setTimeout(() => (turning = turn('settled')), pause)
   }
-  let turning = turn()
+  // At the start, what a crash has left is stale as long as we wait.
+  let turning = turn('all')
   return async () => {
     stopped = true
     clearTimeout(timer)
