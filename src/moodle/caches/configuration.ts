@@ -38,6 +38,13 @@ export interface CachePlace {
   readonly nameOf: (key: string) => string
 }
 
+/** What can be asked of a store. */
+export interface StoreCommands {
+  readonly remove: (place: CachePlace, names: readonly string[]) => Promise<void>
+  /** @param value as PHP serializes it. Absent where it is not known how the store writes values */
+  readonly write?: (place: CachePlace, name: string, value: string) => Promise<void>
+}
+
 export interface CacheConfiguration {
   /** The file that was read; null where there is none and Moodle's defaults hold. */
   readonly path: string | null

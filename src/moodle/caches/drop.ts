@@ -11,10 +11,11 @@ import {
   type CacheStore,
   cacheDirectoryOf,
   openCacheConfiguration,
+  type StoreCommands,
 } from './configuration.ts'
 import { EVENTS, type StaleKeys } from './definitions.ts'
 import { folderOf, removeFiles, writeFile } from './file-store.ts'
-import { isWritable, redisLabel, withRedis } from './redis-store.ts'
+import { redisLabel, withRedis } from './redis-store.ts'
 
 /** What could not be dropped, and why. What is out of reach for us altogether is not among these: trying again is no use. */
 export interface DropFailure {
@@ -39,11 +40,8 @@ export function openCaches(config: Pick<Config, 'moodle'>): DropKeys {
       const { places, isHeard } = await configurationFor(site)
       const failures: DropFailure[] = []
       for (const [store, work] of workByStore(places, isHeard, stale)) {
-        try {
-          await dropFrom(store, work, cacheDirectory, now)
-        } catch (error) {
-          failures.push({ store: store.name, reason: reasonOf(error) })
-        }
+        const errors = await dropFrom(store, work, cacheDirectory, now)
+        if (errors.length > 0) failures.push({ store: store.name, reason: reasonOf(errors[0]) })
       }
       return failures
     } catch (error) {
@@ -77,24 +75,40 @@ function workByStore(
   return byName.values()
 }
 
-async function dropFrom(store: CacheStore, work: Work, cacheDirectory: string, now: number): Promise<void> {
-  if (store.plugin === 'file') {
-    const folder = folderOf(store, cacheDirectory)
-    if (folder === null) return
-    for (const [{ definition, nameOf }, keys] of work) {
-      const names = [...keys].map(nameOf)
-      if (definition !== EVENTS) await removeFiles(store, folder, definition, names)
-      else for (const name of names) await writeFile(store, folder, definition, name, purgedAt(now))
-    }
-  } else if (store.plugin === 'redis' && redisLabel(store) !== null) {
-    await withRedis(store, async redis => {
+/** @returns what went wrong; one definition that cannot be dropped does not keep the others */
+async function dropFrom(store: CacheStore, work: Work, cacheDirectory: string, now: number): Promise<unknown[]> {
+  const errors: unknown[] = []
+  try {
+    await withStore(store, cacheDirectory, async ({ remove, write }) => {
       for (const [place, keys] of work) {
         const names = [...keys].map(place.nameOf)
-        if (place.definition !== EVENTS) await redis.remove(place, names)
-        else if (isWritable(store)) for (const name of names) await redis.write(place, name, purgedAt(now))
+        try {
+          if (place.definition !== EVENTS) await remove(place, names)
+          else for (const name of names) await write?.(place, name, purgedAt(now))
+        } catch (error) {
+          errors.push(error)
+        }
       }
     })
+  } catch (error) {
+    errors.push(error)
   }
+  return errors
+}
+
+/** Uses a store, if it is of a kind that we know, and its place can be told. */
+async function withStore(
+  store: CacheStore,
+  cacheDirectory: string,
+  use: (commands: StoreCommands) => Promise<void>,
+): Promise<void> {
+  if (store.plugin === 'redis' && redisLabel(store) !== null) return withRedis(store, use)
+  const folder = store.plugin === 'file' ? folderOf(store, cacheDirectory) : null
+  if (folder === null) return
+  await use({
+    remove: ({ definition }, names) => removeFiles(store, folder, definition, names),
+    write: ({ definition }, name, value) => writeFile(store, folder, definition, name, value),
+  })
 }
 
 /**

@@ -35,7 +35,7 @@ export const definitionFolder = (definition: DefinitionName): string => definiti
  * Removes values. What is not there is as good as removed.
  * @param folder of the store
  * @param names of the values
- * @throws what the system says of a file that cannot be removed
+ * @throws what the system says of the first that cannot be removed; the others are
  */
 export async function removeFiles(
   store: CacheStore,
@@ -58,10 +58,13 @@ export async function removeFiles(
     if (await known) await unlink(file)
   }
   const waiting = names.values()
+  const errors: unknown[] = []
   const work = async (): Promise<void> => {
-    for (const name of waiting) await remove(name)
+    // One that cannot be removed must not keep the others.
+    for (const name of waiting) await remove(name).catch(error => errors.push(error))
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
+  if (errors.length > 0) throw errors[0]
 }
 
 /**

@@ -5,10 +5,17 @@
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createClient, createCluster, type RedisClientOptions } from 'redis'
+import {
+  createClient,
+  createCluster,
+  type RedisClientOptions,
+  type RedisFunctions,
+  type RedisModules,
+  type RedisScripts,
+} from 'redis'
 import { isComputed, type PhpValue, textOf, truthOf } from '../../config/php-value.ts'
 import { phpSerialize } from '../php.ts'
-import type { CachePlace, CacheStore } from './configuration.ts'
+import type { CacheStore, StoreCommands } from './configuration.ts'
 
 /** Milliseconds; Moodle waits as long. */
 const TIMEOUT = 3_000
@@ -18,7 +25,8 @@ const NAMES_A_COMMAND = 1_000
 const SERIALIZER_PHP = '1'
 const NO_COMPRESSION = '0'
 
-type SocketOptions = NonNullable<RedisClientOptions['socket']>
+type Options = RedisClientOptions<RedisModules, RedisFunctions, RedisScripts, 2>
+type SocketOptions = NonNullable<Options['socket']>
 
 interface Address {
   readonly socket: { readonly path: string } | { readonly host: string; readonly port: number }
@@ -65,23 +73,14 @@ export function hashOf(store: CacheStore, definition: string): string {
   return `${text(store, 'prefix')}${createHash('md5').update(`1 ${component} ${area}`).digest('hex')}`
 }
 
-/** What is asked of a store; a single server and a cluster answer alike. */
-interface Commands {
-  readonly reach: () => Promise<unknown>
-  readonly remove: (place: CachePlace, names: readonly string[]) => Promise<void>
-  /** @param value serialized by PHP's rules */
-  readonly write: (place: CachePlace, name: string, value: string) => Promise<void>
-}
-
 /**
- * Talks to a store's server.
- * @throws what the client says where the server cannot be reached, or refuses
+ * Talks to a store's server, or to its cluster.
+ * @throws what the client says where it cannot be reached, or refuses
  */
-export async function withRedis<T>(store: CacheStore, use: (commands: Commands) => Promise<T>): Promise<T> {
+export async function withRedis<T>(store: CacheStore, use: (commands: StoreCommands) => Promise<T>): Promise<T> {
   const client = await connected(store)
   try {
     return await use({
-      reach: () => client.hExists(hashOf(store, 'core/config'), ''),
       remove: async ({ definition, hasTtl }, names) => {
         const hash = hashOf(store, definition)
         for (let from = 0; from < names.length; from += NAMES_A_COMMAND) {
@@ -91,9 +90,11 @@ export async function withRedis<T>(store: CacheStore, use: (commands: Commands) 
           if (hasTtl) await client.zRem(`${hash}_ttl`, [...some, ...some.map(name => phpSerialize(name))])
         }
       },
-      write: async ({ definition }, name, value) => {
-        await client.hSet(hashOf(store, definition), name, value)
-      },
+      ...(isWritable(store) && {
+        write: async ({ definition }, name, value) => {
+          await client.hSet(hashOf(store, definition), name, value)
+        },
+      }),
     })
   } finally {
     client.destroy()
@@ -101,14 +102,16 @@ export async function withRedis<T>(store: CacheStore, use: (commands: Commands) 
 }
 
 async function connected(store: CacheStore) {
-  const defaults: RedisClientOptions = {
+  const defaults: Options = {
+    // Servers before 6.0, which Moodle 3.9 may have, know no other protocol.
+    RESP: 2,
     socket: { connectTimeout: TIMEOUT, socketTimeout: TIMEOUT, reconnectStrategy: false, ...(await encryption(store)) },
     // The server is asked for nothing but the work.
     disableClientInfo: true,
     ...(text(store, 'password') === '' ? {} : { password: text(store, 'password') }),
   }
   const [first, ...others] = addressesOf(store).map(
-    ({ socket }): RedisClientOptions => ({ ...defaults, socket: { ...defaults.socket, ...socket } as SocketOptions }),
+    ({ socket }): Options => ({ ...defaults, socket: { ...defaults.socket, ...socket } as SocketOptions }),
   )
   if (first === undefined) throw new Error('no server is named')
   const client = isOn(store, 'clustermode')

@@ -1,0 +1,83 @@
+/** A redis-server of a test's own. Where there is none and we are root on a system with apt, it is installed. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createClient } from 'redis'
+import { onTestFinished } from 'vitest'
+import { until } from './until.ts'
+
+const execute = promisify(execFile)
+const PROGRAM = 'redis-server'
+
+export interface TestRedis {
+  readonly socketPath: string
+  readonly port: number
+  /** One command, as redis-cli would send it. */
+  readonly ask: (...command: string[]) => Promise<unknown>
+}
+
+/** Why tests with Redis cannot be run on this machine; undefined: they can. */
+export async function redisMissing(): Promise<string | undefined> {
+  const isThere = () =>
+    execute(PROGRAM, ['--version']).then(
+      () => true,
+      () => false,
+    )
+  if (await isThere()) return undefined
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  if (process.getuid?.() === 0) {
+    process.stderr.write(`There is no ${PROGRAM} on this machine: installing it for the tests.\n`)
+    await execute('apt-get', ['update', '-qq'], { env }).catch(() => {})
+    await execute('apt-get', ['install', '-qq', '-y', '--no-install-recommends', PROGRAM], { env }).catch(() => {})
+  }
+  return (await isThere()) ? undefined : `${PROGRAM} is not installed, and cannot be installed here`
+}
+
+/** Starts a server for one test, and ends it with it. */
+export async function startRedis(...settings: string[]): Promise<TestRedis> {
+  const folder = await mkdtemp(join(tmpdir(), 'moodle-syncd-redis-'))
+  const socketPath = join(folder, 'redis.sock')
+  const port = await freePort()
+  const options = ['--dir', folder, '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1', '--port', String(port)]
+  const server = spawn(PROGRAM, [...options, '--unixsocket', socketPath, ...settings], { stdio: 'ignore' })
+  const ended = once(server, 'exit')
+  onTestFinished(async () => {
+    server.kill('SIGKILL')
+    await ended
+    await rm(folder, { recursive: true, force: true })
+  })
+  const password = settings[settings.indexOf('--requirepass') + 1]
+  const ask = async (...command: string[]): Promise<unknown> => {
+    const socket = { path: socketPath, tls: false, reconnectStrategy: false } as const
+    const client = createClient({
+      RESP: 2,
+      socket,
+      ...(settings.includes('--requirepass') ? { password: password! } : {}),
+    })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return await client.sendCommand(command)
+    } finally {
+      client.destroy()
+    }
+  }
+  await until(`${PROGRAM} to answer`, () => ask('PING').catch(() => undefined))
+  return { socketPath, port, ask }
+}
+
+/** A port of which Redis can take the one 10,000 above as well, as a cluster does. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    server.close()
+    await once(server, 'close')
+    if (port < 55_000) return port
+  }
+}
