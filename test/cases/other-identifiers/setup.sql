@@ -1,0 +1,1 @@
+INSERT INTO {user} (username, mnethostid) VALUES ('remote', 7);
