@@ -1,7 +1,7 @@
 /** Values as PHP writes them: what Moodle's tables and cache files hold must be readable by it. Pure. */
 
-/** What PHP's `json_encode` and `serialize` can be given here: arrays are objects with string keys. */
-export type PhpValue = null | boolean | number | string | { readonly [key: string]: PhpValue }
+/** What PHP's `json_encode` and `serialize` can be given here: arrays with keys are objects, lists are arrays. */
+export type PhpValue = null | boolean | number | string | readonly PhpValue[] | { readonly [key: string]: PhpValue }
 
 /** `json_encode` without options: no blanks, `/` escaped, nothing beyond ASCII. */
 export function phpJson(value: PhpValue): string {

@@ -1,5 +1,5 @@
 /** Rows of the standard log: one for every event, in Moodle's order, as a command-line process of Moodle writes them. */
-import type { Enrolment, LogEntry, MoodleEvent, World } from '../../plan/world.ts'
+import type { Enrolment, LogEntry, LogValue, MoodleEvent, World } from '../../plan/world.ts'
 import { type PhpValue, phpJson, phpSerialize } from '../php.ts'
 import type { TableRows, WritableRow } from '../write.ts'
 import { idOf } from '../write.ts'
@@ -81,8 +81,11 @@ function* rowsOf(
   }
 }
 
-/** What Moodle logs of an event. Values that it had read from the database are strings, those just made are numbers. */
-function entryOf(event: MoodleEvent, world: World): LogEntry {
+/**
+ * An event in the log's terms, as everyone sees it who listens to all events. Values that Moodle had read from the database are
+ * strings, those just made are numbers.
+ */
+export function entryOf(event: MoodleEvent, world: World): LogEntry {
   if (event.name === 'other') return event.entry
   const { actorId } = world.site
   switch (event.name) {
@@ -162,7 +165,7 @@ function entryOf(event: MoodleEvent, world: World): LogEntry {
 }
 
 /** The enrolment's row as Moodle had read it: every value a string. */
-function rowAsRead(was: Readonly<Enrolment>, id: number, last: boolean): PhpValue {
+function rowAsRead(was: Readonly<Enrolment>, id: number, last: boolean): LogValue {
   return {
     id: String(id),
     status: String(was.status),

@@ -14,6 +14,7 @@ import {
 } from '../../plan/world.ts'
 import { type Moodle, select, table } from '../connect.ts'
 import { loadContacts } from '../contacts.ts'
+import { loadSystemContext } from '../contexts.ts'
 import { isTrue, loadOutputs } from '../message-outputs.ts'
 import { phpTrim } from '../text.ts'
 import { loadWelcomeTexts, type Recipient } from '../welcome-texts.ts'
@@ -214,16 +215,6 @@ async function loadRecipients(moodle: Moodle, userIds: readonly number[]): Promi
     recipients.set(id, { id, names, email, emailStopped: emailStop === 1 })
   }
   return recipients
-}
-
-async function loadSystemContext(moodle: Moodle): Promise<Context> {
-  const [row] = await select<[number, string]>(
-    moodle,
-    `SELECT id, path FROM ${table(moodle, 'context')} WHERE contextlevel = 10`,
-  )
-  if (row === undefined) throw new Error('this Moodle has no system context')
-  const [id, path] = row
-  return { id, fate: 'stored', level: 10, instanceId: 0, path, parent: null }
 }
 
 async function loadUserContexts(moodle: Moodle, people: readonly Recipient[]): Promise<Map<number, Context>> {
