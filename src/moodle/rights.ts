@@ -32,7 +32,11 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   logstore_standard_log: ['INSERT'],
   message_conversation_members: ['SELECT', 'INSERT', 'DELETE'],
   message_conversations: ['SELECT'],
+  message_popup_notifications: ['INSERT'],
+  message_processors: ['SELECT'],
+  message_providers: ['SELECT'],
   modules: ['SELECT'],
+  notifications: ['INSERT'],
   quiz: ['SELECT'],
   quiz_attempts: ['SELECT', 'UPDATE'],
   quiz_overrides: ['SELECT'],
@@ -40,10 +44,14 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   role_assignments: ['SELECT', 'INSERT', 'DELETE'],
   role_capabilities: ['SELECT'],
   role_context_levels: ['SELECT'],
-  // Not the password hashes and whatever else is in there.
-  user: ['SELECT (id, username, idnumber, email, mnethostid, deleted)'],
+  role_names: ['SELECT'],
+  // Not the password hashes, and whatever else is in there.
+  user: [
+    'SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename)',
+  ],
   user_enrolments: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   user_lastaccess: ['SELECT', 'DELETE'],
+  user_preferences: ['SELECT'],
 }
 
 /** The same for tables of our own, which have no prefix. With CREATE, rights can be granted before there is the table. */

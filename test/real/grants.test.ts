@@ -1,0 +1,178 @@
+/**
+ * The rights that the database user is granted: with those of `config/grants.sql` a run does all that it can do, and for want
+ * of any one of them some run fails.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { check } from '../../src/commands/check.ts'
+import type { CommandContext } from '../../src/commands/context.ts'
+import { run } from '../../src/commands/run.ts'
+import { LEDGER_RIGHTS, RIGHTS } from '../../src/moodle/rights.ts'
+import { freshSchool, type Overrides, type TestSchool } from '../database.ts'
+
+const PASSWORD = 'Secret-1'
+const USER = `grants_${process.pid}`
+const HOSTS = ['localhost', '%']
+
+/** What the school has not got by itself, so that every statement of a run finds something to do. */
+const MORE = `
+  INSERT INTO {course_categories} (id, name, parent, sortorder, depth, path) VALUES (9, 'New', 0, 90000, 1, '/9');
+  INSERT INTO {course} (id, category, sortorder, fullname, shortname, idnumber) VALUES (9, 9, 90001, 'New', 'NEW', '');
+  INSERT INTO {enrol} (id, enrol, status, courseid, sortorder, roleid) VALUES (9, 'manual', 0, 9, 0, 5);
+  INSERT INTO {cache_flags} (flagtype, name, timemodified, value, expiry) VALUES ('accesslib/dirtyusers', '9', 1, '1', 1);
+  INSERT INTO {files} (contextid, component, filearea, itemid, filename, filesize, timecreated, timemodified)
+    SELECT 23, 'grade', 'feedback', id, '.', 0, 1, 1 FROM {grade_grades} WHERE userid = 9 AND itemid = 2;
+  INSERT INTO {quiz_overrides} (quiz, groupid, timeclose) VALUES (1, 1, 1759300000);
+  UPDATE {enrol} SET customtext1 = 'Welcome, {$a->courserole}' WHERE id = 2;
+  INSERT INTO {quiz_attempts} (quiz, userid, layout, state, timestart) VALUES (1, 17, '', 'inprogress', 1757000000);
+`
+
+/** All in one chunk, which is rolled back where a right is missing: every run finds the school as it was. */
+const FILE = `cmd;cid;uid;rolename;enrol;endtime;gcmd;g1
+add;NEW;E1020;student;manual;;gaddcreate;New
+del;BIO-2;E1001;;manual;;;
+add;BIO-2;E1018;student;manual;;gadd;Groupe A
+add;BIO-2;E1009;student;manual;;gadd;Groupe A
+gone;BIO-2;E1009;student;manual;;;
+suspend;BIO-2;E1003;;manual;;;
+shift;BIO-2;T002;editingteacher;manual;;;
+`
+
+/** One row by each other identifier of a user. */
+const IDENTIFIERS = { id: '26', username: 'rose.mitchell', email: 'rose.mitchell@school.example' } as const
+
+interface Case {
+  readonly config: string
+  readonly file: string
+}
+
+let school: TestSchool
+let everything: Case
+const others: Case[] = []
+
+const asUser = (overrides: Overrides = {}): Promise<string> =>
+  school.writeConfig({ moodle: { database: { user: USER, password: PASSWORD } }, ...overrides })
+
+beforeAll(async () => {
+  school = await freshSchool()
+  await school.query(MORE)
+  for (const host of HOSTS) await school.query(`CREATE USER '${USER}'@'${host}' IDENTIFIED BY '${PASSWORD}'`)
+  const file = join(school.folder, 'everything.csv')
+  await writeFile(file, FILE)
+  everything = { config: await asUser({ enrol: { welcomeMessages: true } }), file }
+  for (const [userIdentifier, uid] of Object.entries(IDENTIFIERS)) {
+    const file = join(school.folder, `${userIdentifier}.csv`)
+    await writeFile(file, `cid;uid;rolename\nBIO-2;${uid};student\n`)
+    others.push({ config: await asUser({ enrol: { userIdentifier } }), file })
+  }
+})
+
+afterAll(async () => {
+  for (const host of HOSTS) await school.query(`DROP USER '${USER}'@'${host}'`)
+})
+
+/** The statements of the file that people are told to run, for this user. */
+async function grantAll(): Promise<void> {
+  const published = await readFile(new URL('../../config/grants.sql', import.meta.url), 'utf8')
+  for (const host of HOSTS) {
+    await school.query(published.replaceAll("'moodle-syncd'@'localhost'", `'${USER}'@'${host}'`))
+  }
+}
+
+async function change(verb: 'GRANT' | 'REVOKE', right: string, table: string): Promise<void> {
+  for (const host of HOSTS) {
+    await school.query(`${verb} ${right} ON ${table} ${verb === 'GRANT' ? 'TO' : 'FROM'} '${USER}'@'${host}'`)
+  }
+}
+
+function contextFor(configPath: string): { context: CommandContext; said: Promise<string> } {
+  const stdout = new PassThrough()
+  const said = text(stdout)
+  const context = { configPath, format: 'json', lang: 'en', stdout, stderr: stdout, colour: false, env: {} } as const
+  return { context, said }
+}
+
+async function runCase({ config, file }: Case, simulate = false): Promise<unknown> {
+  const { context, said } = contextFor(config)
+  try {
+    await run(context, file, { simulate })
+  } finally {
+    context.stdout.end()
+  }
+  return JSON.parse(await said)
+}
+
+/** Whether a run ends with an error of the database. That it does not with all rights is another test's affair. */
+async function fails(one: Case, simulate: boolean): Promise<boolean> {
+  try {
+    await runCase(one, simulate)
+    return false
+  } catch (error) {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) if ('sqlState' in cause) return true
+    throw error
+  }
+}
+
+/** Every right by itself; of several columns, each. */
+function* rightsOneByOne(): Generator<readonly [table: string, right: string]> {
+  const tables = Object.entries(RIGHTS).map(([table, rights]) => [`mdl_${table}`, rights] as const)
+  for (const [table, rights] of [...Object.entries(LEDGER_RIGHTS), ...tables]) {
+    for (const right of rights) {
+      const columns = /^SELECT \((.+)\)$/.exec(right)?.[1]?.split(', ')
+      if (columns === undefined) yield [table, right]
+      else for (const column of columns) yield [table, `SELECT (${column})`]
+    }
+  }
+}
+
+describe('with the published grants', () => {
+  beforeAll(grantAll)
+
+  test('check finds nothing wanting', async () => {
+    const { context, said } = contextFor(everything.config)
+    expect(await check(context)).toBe(0)
+    context.stdout.end()
+    expect(JSON.parse(await said).findings).toContainEqual(expect.objectContaining({ code: 'rights', level: 'ok' }))
+  })
+
+  test('each right is needed: without it, some run fails', async () => {
+    const needless: string[] = []
+    for (const [table, right] of rightsOneByOne()) {
+      await change('REVOKE', right, table)
+      if (right === 'CREATE') await school.query(`DROP TABLE IF EXISTS ${Object.keys(LEDGER_RIGHTS).join(', ')}`)
+      let isNeeded = false
+      for (const other of others) isNeeded ||= await fails(other, true)
+      // Last, since this one would change the school if it did not fail.
+      isNeeded ||= await fails(everything, false)
+      if (!isNeeded) needless.push(`${right} ON ${table}`)
+      await change('GRANT', right, table)
+    }
+    expect(needless).toEqual([])
+  })
+
+  test('a run does all that it can do', async () => {
+    const outcomes = async (one: Case, simulate: boolean) => {
+      const { rows } = (await runCase(one, simulate)) as { rows: { outcome: string }[] }
+      return rows.map(({ outcome }) => outcome)
+    }
+    for (const other of others) expect(await outcomes(other, true)).toEqual(['applied'])
+    const expected = FILE.trim()
+      .split('\n')
+      .slice(1)
+      .map(line => (line.startsWith('gone') ? 'failed' : 'applied'))
+    expect(await outcomes(everything, false)).toEqual(expected)
+  })
+})
+
+test('every table that a statement names is one of them', async () => {
+  const folder = new URL('../../src/moodle/', import.meta.url)
+  const files = (await readdir(folder, { recursive: true })).filter(name => name.endsWith('.ts'))
+  const sources = await Promise.all(files.map(name => readFile(new URL(name, folder), 'utf8')))
+  const named = sources.flatMap(source =>
+    [...source.matchAll(/\btable\(\w+, '(\w+)'\)|name: '(\w+)',\s*columns/g)].map(match => match[1] ?? match[2]),
+  )
+  expect([...new Set(named)].sort()).toEqual(Object.keys(RIGHTS).sort())
+})
