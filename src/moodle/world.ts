@@ -32,6 +32,8 @@ export interface Ground {
   readonly settings: Settings
   readonly site: Site
   readonly consequences: readonly Consequence[]
+  /** Who else listens while rows are planned. */
+  readonly observers: readonly Observer[]
   /** Lasts as long as the run, so that a thing is said once for all chunks. */
   readonly warn: WarnOnce
   /**
@@ -54,8 +56,14 @@ export interface LoadedWorld {
 export async function loadWorld(ground: Ground, rows: readonly Row[], now: number): Promise<LoadedWorld> {
   const { moodle, config, settings, site } = ground
   const commands = rows.filter((row): row is CommandRow => row.error === undefined)
-  const users = await findUsers(ground, commands)
-  const courses = await findCourses(ground, commands)
+  const users = await findUsers(
+    ground,
+    commands.map(row => row.uid),
+  )
+  const courses = await findCourses(
+    ground,
+    commands.map(row => row.cid),
+  )
   const roles = await findRoles(moodle, commands)
 
   const named = things(courses).map(course => course.id)
@@ -81,7 +89,7 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
     memberships: emptyTable(),
     dirtyFlags: emptyTable(),
     flagsByUser: new Map(),
-    observers: [],
+    observers: [...ground.observers],
     waitingEvents: [],
     changes: [],
   }
@@ -117,10 +125,14 @@ function mapFound<A, B>(found: ReadonlyMap<string, Found<A>>, map: (thing: A) =>
   return mapped
 }
 
-/** Users who are not deleted; by username those of this host alone. */
-async function findUsers({ moodle, config, settings }: Ground, rows: readonly CommandRow[]) {
+type NamesGround = Pick<Ground, 'moodle' | 'config' | 'settings'>
+
+/** Users who are not deleted; by username those of this host alone. @returns their ids, by name */
+export async function findUsers(
+  { moodle, config, settings }: NamesGround,
+  names: readonly string[],
+): Promise<Map<string, Found<number>>> {
   const column = config.enrol.userIdentifier
-  const names = rows.map(row => row.uid)
   const found =
     column === 'username'
       ? await findByName<[number, string]>(
@@ -135,9 +147,12 @@ async function findUsers({ moodle, config, settings }: Ground, rows: readonly Co
   return mapFound(found, ([id]) => id)
 }
 
-async function findCourses({ moodle, config }: Ground, rows: readonly CommandRow[]) {
+/** @returns the courses' ids, by name */
+export async function findCourses(
+  { moodle, config }: NamesGround,
+  names: readonly string[],
+): Promise<Map<string, Found<{ readonly id: number }>>> {
   const column = config.enrol.courseIdentifier
-  const names = rows.map(row => row.cid)
   const found = await findByName<[number, string]>(moodle, { table: 'course', column }, names)
   return mapFound(found, ([id]) => ({ id }))
 }
