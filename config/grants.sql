@@ -9,6 +9,8 @@
 
 GRANT SELECT, INSERT, UPDATE ON `mdl_cache_flags` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_capabilities` TO 'moodle-syncd'@'localhost';
+GRANT SELECT ON `mdl_communication` TO 'moodle-syncd'@'localhost';
+GRANT SELECT, INSERT, UPDATE ON `mdl_communication_user` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_config` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_config_plugins` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, UPDATE ON `mdl_context` TO 'moodle-syncd'@'localhost';
@@ -17,14 +19,16 @@ GRANT SELECT ON `mdl_course_categories` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_course_modules` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, UPDATE ON `mdl_course_modules_completion` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_enrol` TO 'moodle-syncd'@'localhost';
+GRANT SELECT (id, enrolid) ON `mdl_enrol_lti_tools` TO 'moodle-syncd'@'localhost';
+GRANT SELECT (id, userid, toolid), DELETE ON `mdl_enrol_lti_users` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_files` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_forum` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_forum_digests` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_forum_read` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, DELETE ON `mdl_forum_subscriptions` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_forum_track_prefs` TO 'moodle-syncd'@'localhost';
-GRANT SELECT, DELETE ON `mdl_grade_grades` TO 'moodle-syncd'@'localhost';
-GRANT INSERT ON `mdl_grade_grades_history` TO 'moodle-syncd'@'localhost';
+GRANT SELECT, INSERT, DELETE ON `mdl_grade_grades` TO 'moodle-syncd'@'localhost';
+GRANT SELECT, INSERT ON `mdl_grade_grades_history` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_grade_items` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, UPDATE ON `mdl_groups` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, DELETE ON `mdl_groups_members` TO 'moodle-syncd'@'localhost';
@@ -44,6 +48,10 @@ GRANT SELECT, INSERT, DELETE ON `mdl_role_assignments` TO 'moodle-syncd'@'localh
 GRANT SELECT ON `mdl_role_capabilities` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_role_context_levels` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_role_names` TO 'moodle-syncd'@'localhost';
+GRANT INSERT ON `mdl_task_adhoc` TO 'moodle-syncd'@'localhost';
+GRANT SELECT, INSERT ON `mdl_tool_monitor_events` TO 'moodle-syncd'@'localhost';
+GRANT SELECT ON `mdl_tool_monitor_rules` TO 'moodle-syncd'@'localhost';
+GRANT SELECT, UPDATE ON `mdl_tool_monitor_subscriptions` TO 'moodle-syncd'@'localhost';
 GRANT SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename) ON `mdl_user` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `mdl_user_enrolments` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_user_lastaccess` TO 'moodle-syncd'@'localhost';

@@ -19,15 +19,37 @@ const HOSTS = ['localhost', '%']
 
 /** What the school has not got by itself, so that every statement of a run finds something to do. */
 const MORE = `
+  -- A course whose context is not made yet, nor that of its category.
   INSERT INTO {course_categories} (id, name, parent, sortorder, depth, path) VALUES (9, 'New', 0, 90000, 1, '/9');
   INSERT INTO {course} (id, category, sortorder, fullname, shortname, idnumber) VALUES (9, 9, 90001, 'New', 'NEW', '');
   INSERT INTO {enrol} (id, enrol, status, courseid, sortorder, roleid) VALUES (9, 'manual', 0, 9, 0, 5);
+  -- What there is of E1001, who goes, and of E1009, who joins a group in the middle of a quiz.
   INSERT INTO {cache_flags} (flagtype, name, timemodified, value, expiry) VALUES ('accesslib/dirtyusers', '9', 1, '1', 1);
   INSERT INTO {files} (contextid, component, filearea, itemid, filename, filesize, timecreated, timemodified)
     SELECT 23, 'grade', 'feedback', id, '.', 0, 1, 1 FROM {grade_grades} WHERE userid = 9 AND itemid = 2;
   INSERT INTO {quiz_overrides} (quiz, groupid, timeclose) VALUES (1, 1, 1759300000);
-  UPDATE {enrol} SET customtext1 = 'Welcome, {$a->courserole}' WHERE id = 2;
   INSERT INTO {quiz_attempts} (quiz, userid, layout, state, timestart) VALUES (1, 17, '', 'inprogress', 1757000000);
+  -- A welcome message that names the role.
+  UPDATE {enrol} SET customtext1 = 'Welcome, {$a->courserole}' WHERE id = 2;
+  -- A room, with E1010 in it; a subscription to events; E1011 by LTI; an old grade of E1020.
+  UPDATE {config} SET value = '1' WHERE name IN ('enablecommunicationsubsystem', 'recovergradesdefault');
+  UPDATE {config} SET value = CONCAT(value, ',lti') WHERE name = 'enrol_plugins_enabled';
+  INSERT INTO {config_plugins} (plugin, name, value) VALUES ('tool_monitor', 'enablemonitor', '1'),
+    ('communication_matrix', 'matrixhomeserverurl', 'https://m.example'), ('communication_matrix', 'matrixaccesstoken', 'x'),
+    ('communication_matrix', 'matrixelementurl', 'https://e.example');
+  INSERT INTO {communication} (id, contextid, instanceid, component, instancetype, provider)
+    VALUES (1, 13, 3, 'core_course', 'coursecommunication', 'communication_matrix');
+  INSERT INTO {communication_user} (commid, userid, synced) VALUES (1, 18, 1);
+  INSERT INTO {tool_monitor_rules} (id, userid, courseid, eventname, frequency, timewindow, timemodified, timecreated)
+    VALUES (1, 2, 0, '\\\\core\\\\event\\\\role_assigned', 1, 3600, 1, 1);
+  INSERT INTO {tool_monitor_subscriptions} (courseid, ruleid, cmid, userid, timecreated) VALUES (0, 1, 0, 2, 1);
+  INSERT INTO {enrol} (id, enrol, status, courseid, sortorder, roleid) VALUES (50, 'lti', 0, 3, 5, 5);
+  INSERT INTO {enrol_lti_tools} (id, enrolid, contextid) VALUES (1, 50, 13);
+  INSERT INTO {enrol_lti_users} (userid, toolid) VALUES (19, 1);
+  INSERT INTO {user_enrolments} (enrolid, userid, timestart, timecreated, timemodified) VALUES (50, 19, 1, 1, 1);
+  INSERT INTO {grade_items} (id, courseid, itemtype, iteminstance, sortorder) VALUES (9, 3, 'course', 9, 1);
+  INSERT INTO {grade_grades_history} (action, oldid, source, timemodified, itemid, userid, finalgrade)
+    VALUES (1, 99, 'test', 1, 9, 28, 50);
 `
 
 /** All in one chunk, which is rolled back where a right is missing: every run finds the school as it was. */
@@ -39,6 +61,9 @@ add;BIO-2;E1009;student;manual;;gadd;Groupe A
 gone;BIO-2;E1009;student;manual;;;
 suspend;BIO-2;E1003;;manual;;;
 shift;BIO-2;T002;editingteacher;manual;;;
+suspend;MATHS-1;E1010;;manual;;;
+add;MATHS-1;E1020;student;manual;;;
+del;MATHS-1;E1011;;lti;;;
 `
 
 /** One row by each other identifier of a user. */

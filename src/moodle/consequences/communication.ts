@@ -133,7 +133,6 @@ async function loadRooms(
 ): Promise<Map<number, Room>> {
   const rooms = new Map<number, Room>()
   if (!isTrue(settings('', 'enablecommunicationsubsystem')) || courseIds.length === 0) return rooms
-  if (!moodle.columns.has('communication')) return rooms
   for (const [id, courseId, contextId, provider] of await select<[number, number, number, string]>(
     moodle,
     `SELECT id, instanceid, contextid, provider FROM ${table(moodle, 'communication')}
