@@ -58,8 +58,12 @@ export async function scan(intake: Intake, memory: Memory): Promise<number | nul
   const entries = await list(intake.directory)
   forget(memory, entries)
   const { whole, next } = await findWhole(intake, memory, entries)
-  if (await isHeldByFeeder(intake, memory)) return next
+  const isHeld = await isHeldByFeeder(intake, memory)
   if (whole.length === 0) return next
+  if (isHeld) {
+    intake.log.debug({ event: 'feeder-at-work', files: whole.length }, 'nothing is taken: a feeder’s lock is there')
+    return next
+  }
   return soonest(next, await takeAll(intake, memory, whole))
 }
 

@@ -125,8 +125,8 @@ function open({ directory, log }: Intake, polling: boolean, identity: string, re
   watcher.on('unlinkDir', path => {
     if (path === directory) watched.isOver = true
   })
-  // Not `change`: when a file that grows may be whole is known without. `ready`: between the last look and this, events were lost.
-  for (const event of ['ready', 'add', 'unlink', 'unlinkDir'] as const) watcher.on(event, rest.wake)
+  // `ready`: events before it were lost. `change`: what replaces a file within 100 ms is no `add` for chokidar.
+  watcher.on('ready', rest.wake).on('all', rest.wake)
   let isTold = false
   watcher.on('error', error => {
     if (!isTold)
