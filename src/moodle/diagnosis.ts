@@ -6,13 +6,14 @@ import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { type Finding, ok, problem, warning } from '../finding.ts'
+import { diagnoseCaches } from './caches/diagnosis.ts'
 import { connect, type Moodle, select, withMoodle } from './connect.ts'
-import { reasonToKeepOff } from './keep-off.ts'
+import { NEWEST_KNOWN, reasonToKeepOff } from './keep-off.ts'
 import { LEDGER_RIGHTS, RIGHTS, type Right } from './rights.ts'
 import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
 
 /** What the tests run on, as major and minor number. */
-const TESTED_MOODLE = { from: '3.9', to: '5.1' } as const
+const TESTED_MOODLE = { from: '3.9', to: NEWEST_KNOWN.branch } as const
 const TESTED_MARIADB = '10.6'
 const TESTED_MYSQL = '8.0'
 
@@ -179,7 +180,7 @@ async function diagnoseSite(moodle: Moodle, settings: Settings, config: Config, 
   const methods = [...site.enabledMethods]
   return [
     diagnoseRelease(settings('', 'release') ?? ''),
-    await diagnoseMaintenance(settings, config, now),
+    ...(await diagnoseMaintenance(settings, config, now)),
     diagnoseTimeZone(timeZoneOf(settings)),
     site.actorId === 0 ? problem('no-admin', EXIT.configuration) : ok('admin', { id: site.actorId }),
     methods.includes('manual')
@@ -188,6 +189,7 @@ async function diagnoseSite(moodle: Moodle, settings: Settings, config: Config, 
     hasToolSync(settings, config) ? ok('tool-sync') : ok('no-tool-sync'),
     ...diagnoseLog(settings, config),
     ...(config.enrol.welcomeMessages && config.moodle.wwwroot === null ? [warning('no-wwwroot')] : []),
+    ...(await diagnoseCaches(config, settings)),
   ]
 }
 
@@ -198,10 +200,12 @@ function diagnoseRelease(release: string): Finding {
     : ok('release', args)
 }
 
-async function diagnoseMaintenance(settings: Settings, config: Config, now: Date): Promise<Finding> {
+async function diagnoseMaintenance(settings: Settings, config: Config, now: Date): Promise<Finding[]> {
   const reason = await reasonToKeepOff(settings, config, now)
-  if (reason === null) return ok('no-maintenance')
-  return { level: 'problem', key: `problem.${reason.code}`, args: reason.args, exit: reason.exit }
+  if (reason !== null)
+    return [{ level: 'problem', key: `problem.${reason.code}`, args: reason.args, exit: reason.exit }]
+  // Moodle clears it when somebody next looks at a page, unless nothing works any more.
+  return [Number(settings('', 'upgraderunning') ?? 0) > 0 ? warning('upgrade-broken-off') : ok('no-maintenance')]
 }
 
 function diagnoseTimeZone(zone: string): Finding {

@@ -228,6 +228,9 @@ describe('the Moodle', () => {
     [setting('maintenance_enabled', 1), 75, 'problem maintenance'],
     [setting('maintenance_later', seconds - 60), 75, 'problem cli-maintenance'],
     [setting('upgraderunning', seconds + 600), 75, 'problem upgrade-running'],
+    [setting('upgraderunning', seconds - 600), 0, 'warning upgrade-broken-off'],
+    [setting('outagelessupgrade', 1), 75, 'problem upgrade-running'],
+    [setting('version', '2026042000.00'), 75, 'problem too-new'],
     [setting('siteadmins', ''), 78, 'problem no-admin'],
     ['UPDATE {user} SET deleted = 1 WHERE id = 2', 78, 'problem no-admin'],
     [setting('timezone', 'Europe/Atlantis'), 78, 'problem time-zone-unknown'],
@@ -240,7 +243,6 @@ describe('the Moodle', () => {
 
   test.each([
     setting('maintenance_later', seconds + 600),
-    setting('upgraderunning', seconds - 600),
     setting('timezone', '99'),
     setting('timezone', '5.5'),
     setting('release', '5.1.2+ (Build: 20260101)'),

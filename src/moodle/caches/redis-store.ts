@@ -77,10 +77,9 @@ export function hashOf(store: CacheStore, definition: string): string {
  * Talks to a store's server, or to its cluster.
  * @throws what the client says where it cannot be reached, or refuses
  */
-export async function withRedis<T>(store: CacheStore, use: (commands: StoreCommands) => Promise<T>): Promise<T> {
-  const client = await connected(store)
-  try {
-    return await use({
+export const withRedis = (store: CacheStore, use: (commands: StoreCommands) => Promise<void>): Promise<void> =>
+  withClient(store, client =>
+    use({
       remove: async ({ definition, hasTtl }, names) => {
         const hash = hashOf(store, definition)
         for (let from = 0; from < names.length; from += NAMES_A_COMMAND) {
@@ -95,11 +94,25 @@ export async function withRedis<T>(store: CacheStore, use: (commands: StoreComma
           await client.hSet(hashOf(store, definition), name, value)
         },
       }),
-    })
+    }),
+  )
+
+/** Makes sure that a store's server answers, and to us. */
+export const reachRedis = (store: CacheStore): Promise<void> =>
+  withClient(store, async client => {
+    await client.hExists(hashOf(store, 'core/config'), '')
+  })
+
+async function withClient(store: CacheStore, use: (client: Client) => Promise<void>): Promise<void> {
+  const client = await connected(store)
+  try {
+    await use(client)
   } finally {
     client.destroy()
   }
 }
+
+type Client = Awaited<ReturnType<typeof connected>>
 
 async function connected(store: CacheStore) {
   const defaults: Options = {
