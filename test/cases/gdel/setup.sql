@@ -1,0 +1,1 @@
+INSERT INTO {groups_members} (groupid, userid) VALUES (4, 28);

@@ -1,0 +1,1 @@
+UPDATE {groups_members} SET component = 'mod_whatever' WHERE groupid = 3 AND userid = 16;

@@ -1,0 +1,1 @@
+INSERT INTO {user_enrolments} (enrolid, userid, status, timeend) VALUES (24, 10, 1, 0);

@@ -1,0 +1,1 @@
+INSERT INTO {config_plugins} (plugin, name, value) VALUES ('tool_sync', 'version', '2024010100');

@@ -1,0 +1,7 @@
+INSERT INTO {enrol} (id, enrol, courseid, customint1) VALUES (100, 'meta', 4, 3);
+
+INSERT INTO {user_enrolments} (enrolid, userid, timestart, timeend) VALUES (100, 21, 1756706400, 0);
+INSERT INTO {role_assignments} (roleid, contextid, userid, component, itemid) VALUES (5, 14, 21, 'enrol_meta', 100);
+
+UPDATE {user_enrolments} SET status = 1 WHERE enrolid = 3 AND userid = 22;
+INSERT INTO {user_enrolments} (enrolid, userid, status, timestart, timeend) VALUES (100, 22, 1, 1756706400, 0);

@@ -1,0 +1,6 @@
+INSERT INTO {enrol} (id, enrol, courseid, customint1) VALUES (100, 'meta', 4, 3);
+
+INSERT INTO {user_enrolments} (enrolid, userid, timestart, timeend) VALUES (100, 21, 1756706400, 0);
+INSERT INTO {role_assignments} (roleid, contextid, userid, component, itemid) VALUES (5, 14, 21, 'enrol_meta', 100);
+
+INSERT INTO {groups_members} (groupid, userid, component, itemid) VALUES (4, 21, 'enrol_meta', 100);
