@@ -19,15 +19,24 @@ import { dropNoted, type NotesGround, staleCaches } from './moodle/caches/notes.
 import { type Moodle, withMoodle } from './moodle/connect.ts'
 import { consequences } from './moodle/consequences/index.ts'
 import { keepOff } from './moodle/keep-off.ts'
-import { beginReport, finishRun, type Lease, migrateLedger, moveCheckpoint, takeUp } from './moodle/ledger.ts'
+import {
+  beginReport,
+  finishRun,
+  journalBytesOf,
+  type Lease,
+  migrateLedger,
+  moveCheckpoint,
+  takeUp,
+} from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
 import { loadSettings, loadSite, timeZoneOf } from './moodle/site.ts'
 import { applyChunk, type ChunkGround, type Recording } from './moodle/transaction.ts'
 import type { RowResult } from './plan/outcome.ts'
 import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } from './report/files.ts'
-import { type Outcomes, withOutcomes } from './report/outcomes.ts'
 import { count, emptySummary, type Report, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
+import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
+import { type Lines, withLines } from './store/lines.ts'
 import type { Store } from './store/store.ts'
 
 export interface RunRequest {
@@ -135,7 +144,7 @@ async function* bytesOf(file: FileHandle, from: number): AsyncGenerator<Uint8Arr
 /** A refused file needs no database: it has changed nothing, and is reported so. */
 async function refuse(run: Run, startedAt: Date): Promise<RunResult> {
   const { request, ground, inspection, summary } = run
-  const report = reportOf(run, startedAt, null)
+  const report = reportOf(run, startedAt, null, false)
   await request.onReport?.(report, noRows)
   if (!request.simulate) await writeRefusal(ground.store, report, ground.lang)
   const errors = inspection.errors.map(({ code }) => code)
@@ -149,13 +158,14 @@ async function* noRows(): AsyncGenerator<RowResult> {}
 async function simulate(run: Run, moodle: Moodle, startedAt: Date): Promise<RunResult> {
   const path = join(tmpdir(), `moodle-syncd-${run.request.id}.outcomes`)
   try {
-    return await withOutcomes(path, 0, async outcomes => {
+    return await withLines<RowResult, RunResult>(path, 0, async outcomes => {
       const record = async (results: readonly RowResult[]): Promise<void> => {
-        await outcomes.write(results)
+        await outcomes.add(results)
+        await outcomes.sync()
       }
-      const done = await applyRows(run, moodle, null, { record, committed: outcomes.commit })
+      const done = await applyRows(run, moodle, null, { begin: () => null, record, committed: outcomes.commit })
       if (!done) return interrupted(run, startedAt)
-      await run.request.onReport?.(reportOf(run, startedAt, null), outcomes.read)
+      await run.request.onReport?.(reportOf(run, startedAt, null, false), outcomes.read)
       return finished(run, startedAt)
     })
   } finally {
@@ -175,20 +185,24 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   const path = join(ground.store.folder.running, `${id}.outcomes`)
   let keep = false
   try {
-    return await withOutcomes(path, lease.outcomesBytes, async outcomes => {
+    return await withLines<RowResult, RunResult>(path, lease.outcomesBytes, async outcomes => {
       for await (const result of outcomes.read()) count(run.summary, result)
       if (lease.state === 'running') {
         keep = request.resumable
-        const done = await applyRows(run, moodle, lease.last, recordingOf(moodle, lease, outcomes))
+        const done = await withJournal(ground.store, id, lease.journalBytes, journal =>
+          applyRows(run, moodle, lease.last, recordingOf(moodle, lease, outcomes, journal)),
+        )
         if (!done) return interrupted(run, startedAt)
       }
       const files: ReportFiles =
         lease.reportFiles ?? (await chooseReportFiles(ground.store, name, startedAt, run.summary.failed > 0))
       await beginReport(moodle, lease, files)
-      const report = reportOf(run, startedAt, files.retry)
+      const journalBytes = await journalBytesOf(moodle, lease)
+      const report = reportOf(run, startedAt, files.retry, journalBytes !== null)
       await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
       await request.onReport?.(report, outcomes.read)
       await finishRun(moodle, lease)
+      await putJournalAway(ground.store, id, journalBytes)
       keep = false
       return finished(run, startedAt)
     })
@@ -197,14 +211,27 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   }
 }
 
-/** A chunk's outcomes are on the disk before its changes and their checkpoint are committed together. */
-function recordingOf(moodle: Moodle, lease: Lease, outcomes: Outcomes): Recording {
+/** A chunk's outcomes, and the way back, are on the disk before its changes and their checkpoint are committed together. */
+function recordingOf(moodle: Moodle, lease: Lease, outcomes: Lines<RowResult>, journal: Journal): Recording {
   return {
-    record: async results => {
-      const bytes = await outcomes.write(results)
-      await moveCheckpoint(moodle, lease, results.length, results.at(-1)!.place, bytes)
+    begin: () => {
+      outcomes.forget()
+      return journal.begin()
     },
-    committed: outcomes.commit,
+    record: async results => {
+      await outcomes.add(results)
+      const [outcomesBytes, journalBytes] = await Promise.all([outcomes.sync(), journal.sync()])
+      await moveCheckpoint(moodle, lease, {
+        rows: results.length,
+        last: results.at(-1)!.place,
+        outcomesBytes,
+        journalBytes,
+      })
+    },
+    committed: () => {
+      outcomes.commit()
+      journal.commit()
+    },
   }
 }
 
@@ -283,7 +310,12 @@ async function* chunks(rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
   if (gathered.length > 0) yield gathered
 }
 
-function reportOf({ request, inspection, summary }: Run, startedAt: Date, retryFile: string | null): Report {
+function reportOf(
+  { request, inspection, summary }: Run,
+  startedAt: Date,
+  retryFile: string | null,
+  canBeUndone: boolean,
+): Report {
   const { errors, warnings, sha256 } = inspection
   return {
     run: request.id,
@@ -293,6 +325,7 @@ function reportOf({ request, inspection, summary }: Run, startedAt: Date, retryF
     file: { name: request.name, sha256, outcome: errors.length > 0 ? 'refused' : 'processed', errors, warnings },
     summary,
     retryFile,
+    canBeUndone,
   }
 }
 

@@ -10,6 +10,7 @@ import { planRow, type Rules } from '../plan/plan-row.ts'
 import { type Participant, touchedParticipants, type World } from '../plan/world.ts'
 import type { StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
+import type { Keep } from './journal.ts'
 import { type Ground, loadWorld } from './world.ts'
 import { writeWorld } from './write.ts'
 
@@ -53,6 +54,11 @@ export interface ChunkGround extends Ground {
 
 /** Keeps the results of a chunk together with what they did: both are committed, or neither. */
 export interface Recording {
+  /**
+   * A chunk begins, or is tried again: what was recorded of it is forgotten.
+   * @returns where to keep what it takes to go back; null where nothing is kept
+   */
+  readonly begin: () => Keep | null
   /** In the chunk's transaction, after its changes; simulated, after it has been planned. */
   readonly record: (results: readonly RowResult[]) => Promise<void>
   /** The chunk is committed. */
@@ -103,6 +109,7 @@ async function recordRefusal({ moodle, recording }: ChunkGround, row: Row, reaso
   const place = { line: row.line, offset: row.offset, length: row.length }
   const error = { code: 'database-refused', args: { reason } } as const
   const result: RowResult = { place, outcome: 'failed', error, warnings: [], changes: [] }
+  recording.begin()
   await moodle.connection.query('START TRANSACTION')
   await recording.record([result])
   await moodle.connection.query('COMMIT')
@@ -123,6 +130,7 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
   }
   let results: RowResult[]
   let stale: readonly StaleKeys[]
+  const keep = ground.recording.begin()
   await connection.query('START TRANSACTION')
   try {
     const fresh = { ...ground, remembered: { coursesById: new Map(), participants: new Map() } }
@@ -133,6 +141,7 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
       ground.moodle,
       world,
       prepared.toReversed().flatMap(({ tables }) => tables ?? []),
+      keep,
     )
     stale = prepared.flatMap(one => one.stale?.() ?? [])
     await ground.staleCaches.note(stale)

@@ -5,15 +5,14 @@
  */
 import type { ResultSetHeader } from 'mysql2/promise'
 import type { Context, Stored, Table, World } from '../plan/world.ts'
-import { type Moodle, table } from './connect.ts'
-
-export type Value = string | number | null
+import { type Moodle, select, table } from './connect.ts'
+import { isKept, type Keep, type Value } from './journal.ts'
 
 /** How the rows of a table are written, and which of them have been touched. */
 export interface TableRows {
   /** Without prefix. */
   readonly name: string
-  /** The columns of a new row, without `id`. */
+  /** The columns of a new row, without `id` but where the rows have one already. */
   readonly columns: readonly string[]
   /** Those of them that a change may alter. */
   readonly mutable?: readonly string[]
@@ -50,11 +49,19 @@ export function* writable<Row extends Stored>(
   for (const row of rows.touched) yield { row, values: () => values(row) }
 }
 
-/** Writes what a chunk has changed, and what followed from it. */
-export async function writeWorld(moodle: Moodle, world: World, following: readonly TableRows[]): Promise<void> {
+/**
+ * Writes what a chunk has changed, and what followed from it. Contexts are made for good: others may have come to need them.
+ * @param keep for what it takes to go back; null: nothing is kept
+ */
+export async function writeWorld(
+  moodle: Moodle,
+  world: World,
+  following: readonly TableRows[],
+  keep: Keep | null,
+): Promise<void> {
   await writeContexts(moodle, world.contexts.touched)
-  for (const rows of coreTables(moodle, world)) await writeTable(moodle, rows)
-  for (const rows of following) await writeTable(moodle, rows)
+  for (const rows of coreTables(moodle, world)) await writeTable(moodle, rows, keep)
+  for (const rows of following) await writeTable(moodle, rows, keep)
 }
 
 /** The tables of the operations themselves, every column given: the schema's defaults are not Moodle's. */
@@ -170,11 +177,10 @@ async function writeContexts(moodle: Moodle, contexts: ReadonlySet<Context>): Pr
 }
 
 /** Deletes before it inserts, so that a row that was removed and made again does not meet itself in a unique key. */
-async function writeTable(moodle: Moodle, rowsOfTable: TableRows): Promise<void> {
+export async function writeTable(moodle: Moodle, rowsOfTable: TableRows, keepAny: Keep | null): Promise<void> {
   const { name, columns, mutable, idsAreTold, rows = [], deletions = [] } = rowsOfTable
-  for (const { where, values } of deletions) {
-    await moodle.connection.query(`DELETE FROM ${table(moodle, name)} WHERE ${where}`, [...values])
-  }
+  const keep = isKept(name) ? keepAny : null
+  for (const deletion of deletions) await deleteWhere(moodle, name, deletion, keep)
   const removed: number[] = []
   const passing: WritableRow[] = []
   const changed: WritableRow[] = []
@@ -186,22 +192,62 @@ async function writeTable(moodle: Moodle, rowsOfTable: TableRows): Promise<void>
     else if (fate === 'changed') changed.push(writable)
     else if (fate === 'new') made.push(writable)
   }
-  await deleteRows(moodle, name, removed)
+  await deleteRows(moodle, name, removed, keep)
   if (idsAreTold) {
     for (const writable of passing) {
-      await insertRows(moodle, name, columns, [writable])
-      await deleteRows(moodle, name, [idOf(writable.row)])
+      await insertRows(moodle, name, columns, [writable], null)
+      await deleteRows(moodle, name, [idOf(writable.row)], null)
     }
   }
-  await updateRows(moodle, name, mutable ?? [], changed)
-  await insertRows(moodle, name, columns, made)
+  await updateRows(moodle, name, mutable ?? [], changed, keep)
+  await insertRows(moodle, name, columns, made, keep)
 }
 
-async function deleteRows(moodle: Moodle, name: string, ids: readonly number[]): Promise<void> {
+async function deleteRows(moodle: Moodle, name: string, ids: readonly number[], keep: Keep | null): Promise<void> {
   for (const some of slices(ids)) {
+    if (keep !== null) await keepBefore(moodle, name, 'id IN (?)', [some], keep)
     await moodle.connection.query(`DELETE FROM ${table(moodle, name)} WHERE id IN (?)`, [some])
   }
 }
+
+/** Where they are to be kept, exactly those are deleted that have been read: others may come meanwhile. */
+async function deleteWhere(
+  moodle: Moodle,
+  name: string,
+  { where, values }: Deletion,
+  keep: Keep | null,
+): Promise<void> {
+  if (keep === null) {
+    await moodle.connection.query(`DELETE FROM ${table(moodle, name)} WHERE ${where}`, [...values])
+    return
+  }
+  for (;;) {
+    const ids = await keepBefore(moodle, name, `${where} ORDER BY id LIMIT ${ROWS_A_STATEMENT}`, values, keep)
+    if (ids.length > 0) await deleteRows(moodle, name, ids, null)
+    if (ids.length < ROWS_A_STATEMENT) return
+  }
+}
+
+/** Keeps rows that are about to be deleted, as they are; from here on they are ours. @returns their ids */
+async function keepBefore(
+  moodle: Moodle,
+  name: string,
+  where: string,
+  values: readonly unknown[],
+  keep: Keep,
+): Promise<number[]> {
+  const columns = ['id', ...[...(moodle.columns.get(name)?.keys() ?? [])].filter(column => column !== 'id')]
+  const rows = await select<[number, ...Value[]]>(
+    moodle,
+    `SELECT ${columns.map(quoted).join(', ')} FROM ${table(moodle, name)} WHERE ${where} FOR UPDATE`,
+    values,
+  )
+  if (rows.length > 0) await keep({ table: name, did: 'deleted', columns, rows })
+  return rows.map(([id]) => id)
+}
+
+/** Some of Moodle's columns have names that are words of SQL. */
+const quoted = (column: string): string => `\`${column}\``
 
 /** One statement for all rows that are to have the same values: most changes of a chunk are alike. */
 async function updateRows(
@@ -209,6 +255,7 @@ async function updateRows(
   name: string,
   columns: readonly string[],
   rows: readonly WritableRow[],
+  keep: Keep | null,
 ): Promise<void> {
   const alike = new Map<string, { values: Value[]; ids: number[] }>()
   for (const { row, values } of rows) {
@@ -224,6 +271,16 @@ async function updateRows(
     // In the order of the primary key, so that two writers do not wait for each other in a circle.
     ids.sort((a, b) => a - b)
     for (const some of slices(ids)) {
+      if (keep !== null) {
+        const before = await select<[number, ...Value[]]>(
+          moodle,
+          `SELECT id, ${columns.join(', ')} FROM ${table(moodle, name)} WHERE id IN (?) FOR UPDATE`,
+          [some],
+        )
+        const to = Object.fromEntries(columns.map((column, at) => [column, values[at]!]))
+        if (before.length > 0)
+          await keep({ table: name, did: 'updated', columns: ['id', ...columns], rows: before, to })
+      }
       await moodle.connection.query(`UPDATE ${table(moodle, name)} SET ${set} WHERE id IN (?)`, [...values, some])
     }
   }
@@ -236,8 +293,8 @@ function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
 }
 
 /**
- * Inserts rows and learns their ids: InnoDB gives consecutive ones to an INSERT whose number of rows it knows beforehand,
- * in every `innodb_autoinc_lock_mode`, in steps of `auto_increment_increment`.
+ * Inserts rows and learns the ids of those that have none: InnoDB gives consecutive ones to an INSERT whose number of rows it
+ * knows beforehand, in every `innodb_autoinc_lock_mode`, in steps of `auto_increment_increment`.
  * While the server works on one statement, the next is put together.
  */
 async function insertRows(
@@ -245,18 +302,31 @@ async function insertRows(
   name: string,
   columns: readonly string[],
   rows: readonly WritableRow[],
+  keep: Keep | null,
 ): Promise<void> {
-  const head = `INSERT INTO ${table(moodle, name)} (${columns.join(', ')}) VALUES `
+  const head = `INSERT INTO ${table(moodle, name)} (${columns.map(quoted).join(', ')}) VALUES `
   let underWay: Promise<void> = Promise.resolve()
-  for (const { from, tuples } of statements(moodle, columns, rows, head.length)) {
+  for (const { from, tuples, written } of statements(moodle, columns, rows, head.length)) {
     await underWay
     underWay = moodle.connection.query<ResultSetHeader>(head + tuples.join(',')).then(([{ insertId }]) => {
-      for (let i = 0; i < tuples.length; i += 1) rows[from + i]!.row.id = insertId + i * moodle.idStep
+      for (let i = 0; i < tuples.length; i += 1) rows[from + i]!.row.id ??= insertId + i * moodle.idStep
+      if (keep === null) return
+      const others = columns.filter(column => column !== 'id')
+      const kept = written.map((values, i) => [idOf(rows[from + i]!.row), ...others.map(column => values[column]!)])
+      return keep({ table: name, did: 'inserted', columns: ['id', ...others], rows: kept })
     })
     // Heard at the next await, even where putting the next statement together fails first.
     underWay.catch(() => {})
   }
   await underWay
+}
+
+interface Statement {
+  /** The first of the rows. */
+  readonly from: number
+  /** The rows as SQL. */
+  readonly tuples: readonly string[]
+  readonly written: readonly Readonly<Record<string, Value>>[]
 }
 
 /** The rows as tuples of SQL, as many together as a statement may have. */
@@ -265,20 +335,23 @@ function* statements(
   columns: readonly string[],
   rows: readonly WritableRow[],
   headBytes: number,
-): Generator<{ readonly from: number; readonly tuples: readonly string[] }> {
+): Generator<Statement> {
   let tuples: string[] = []
+  let written: Readonly<Record<string, Value>>[] = []
   let bytes = headBytes
   for (const [i, { values }] of rows.entries()) {
     const all = values()
     const tuple = `(${columns.map(column => moodle.connection.escape(all[column]!)).join(',')})`
     const size = Buffer.byteLength(tuple) + 1
     if (tuples.length === ROWS_A_STATEMENT || (tuples.length > 0 && bytes + size > moodle.maxStatementBytes)) {
-      yield { from: i - tuples.length, tuples }
+      yield { from: i - tuples.length, tuples, written }
       tuples = []
+      written = []
       bytes = headBytes
     }
     tuples.push(tuple)
+    written.push(all)
     bytes += size
   }
-  if (tuples.length > 0) yield { from: rows.length - tuples.length, tuples }
+  if (tuples.length > 0) yield { from: rows.length - tuples.length, tuples, written }
 }

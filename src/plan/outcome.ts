@@ -43,4 +43,6 @@ export interface RowResult {
   readonly error?: { readonly code: RowErrorCode; readonly args: MessageArguments }
   readonly warnings: readonly RowWarning[]
   readonly changes: readonly ChangeWord[]
+  /** Whom and which course it is about: ids. Of a row that has changed something. */
+  readonly about?: { readonly userId: number; readonly courseId: number }
 }

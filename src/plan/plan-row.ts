@@ -53,8 +53,9 @@ export function planRow(row: Row, world: World, rules: Rules): RowResult {
   applyGroups(resolved, world, rules, warnings)
   const courseId = resolved.course.id
   const changes = world.changes.filter(change => change.courseId === courseId).map(change => change.word)
-  const outcome = world.changes.length > 0 ? 'applied' : 'unchanged'
-  return { place, outcome, warnings: distinct(warnings), changes }
+  if (world.changes.length === 0) return { place, outcome: 'unchanged', warnings: distinct(warnings), changes }
+  const about = { userId: resolved.userId, courseId }
+  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about }
 }
 
 /** The row's names looked up and its conditions held, or the first of its errors in the order of the specification. */

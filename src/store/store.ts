@@ -16,6 +16,8 @@ export const FOLDERS = [
   'retry',
   /** Files that were refused whole, each beside a `.txt` that says why. */
   'refused',
+  /** What it takes to take a run back: `<run>.jsonl`, or `.jsonl.gz`. */
+  'undo',
   /** Files that a guard holds. */
   'held',
   /** Files that were taken and wait for their turn: `<when, in milliseconds>/NAME`. The order of these folders is the queue. */

@@ -2,8 +2,9 @@
 import { raise } from '../../plan/operations.ts'
 import { type Course, change, emptyTable, insert, type Participant, remove, type Stored } from '../../plan/world.ts'
 import { select, table } from '../connect.ts'
+import type { Value } from '../journal.ts'
 import { loadModules, type Module, moduleContext } from '../modules.ts'
-import { idOf, type Value, writable } from '../write.ts'
+import { idOf, writable } from '../write.ts'
 import type { Consequence } from './consequence.ts'
 
 /** `GRADE_HISTORY_DELETE` */
