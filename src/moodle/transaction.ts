@@ -72,24 +72,39 @@ export interface Recording {
  * @throws Problem 69 where other programs stay in the way; whatever else the database says
  */
 export async function applyChunk(ground: ChunkGround, rows: readonly Row[], clock: () => number): Promise<RowResult[]> {
+  try {
+    return await tryAgain(() => tryChunk(ground, rows, Math.floor(clock() / 1000)))
+  } catch (error) {
+    if (isRefusal(error)) return applyHalves(ground, rows, clock, error.message)
+    throw asBusy(error)
+  }
+}
+
+/** Does what is done in one transaction, again and again while others are in its way. @throws the last error */
+export async function tryAgain<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await tryChunk(ground, rows, Math.floor(clock() / 1000))
+      return await work()
     } catch (error) {
-      const { code, message } = error as { code?: string; message: string }
-      const again = WORTH_ANOTHER_TRY[code ?? '']
-      if (again !== undefined && attempt < again.tries) {
-        // Half of the delay is chance, so that two who met do not meet again.
-        const delay = Math.min(again.max, again.min * 2 ** (attempt - 1))
-        await wait(delay / 2 + (Math.random() * delay) / 2)
-        continue
-      }
-      if (ROW_ERRORS.has(code ?? '')) return applyHalves(ground, rows, clock, message)
-      if (again !== undefined) throw new Problem('database-busy', { reason: message }, EXIT.unavailable, error)
-      throw error
+      const again = WORTH_ANOTHER_TRY[codeOf(error)]
+      if (again === undefined || attempt >= again.tries) throw error
+      // Half of the delay is chance, so that two who met do not meet again.
+      const delay = Math.min(again.max, again.min * 2 ** (attempt - 1))
+      await wait(delay / 2 + (Math.random() * delay) / 2)
     }
   }
 }
+
+/** Whether the database refuses what is to be written, whoever else is there. */
+export const isRefusal = (error: unknown): error is Error => ROW_ERRORS.has(codeOf(error))
+
+/** What is thrown of an error that has been tried often enough: a Problem, where it may go away by itself. */
+export function asBusy(error: unknown): unknown {
+  if (WORTH_ANOTHER_TRY[codeOf(error)] === undefined) return error
+  return new Problem('database-busy', { reason: (error as Error).message }, EXIT.unavailable, error)
+}
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
 /** Finds the row that the database refuses: it fails, and the others go through. */
 async function applyHalves(

@@ -1,5 +1,5 @@
-/** How long archives, reports, retry files and refused files are kept. Command files that wait are never thrown away. */
-import { readdir, unlink } from 'node:fs/promises'
+/** How long archives, reports, retry files, refused files and journals are kept. Command files that wait are never thrown away. */
+import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory } from './durable.ts'
 import { failedWith } from './errno.ts'
@@ -19,21 +19,32 @@ const DAY_MS = 86_400_000
  */
 export async function removeOld(store: Store, keepDays: number, now: Date): Promise<number> {
   if (keepDays === 0) return 0
+  const isOld = (since: Date): boolean => now.getTime() - since.getTime() > keepDays * DAY_MS
   let removed = 0
   for (const folder of KEPT_FOR_A_TIME) {
-    const directory = store.folder[folder]
-    for (const name of await readdir(directory)) {
+    removed += await removeFrom(store.folder[folder], async name => {
       const since = stampedAt(name)
-      if (since === undefined || now.getTime() - since.getTime() <= keepDays * DAY_MS) continue
-      try {
-        await unlink(join(directory, name))
-        removed++
-      } catch (error) {
-        // Gone already, or a directory that somebody has named so.
-        if (!failedWith(error, 'ENOENT', 'EISDIR', 'EPERM')) throw error
-      }
-    }
-    await syncDirectory(directory)
+      return since !== undefined && isOld(since)
+    })
   }
+  // Their names have no stamp, but their times are our own.
+  const { undo } = store.folder
+  removed += await removeFrom(undo, async name => isOld((await lstat(join(undo, name))).mtime))
+  return removed
+}
+
+async function removeFrom(directory: string, isOld: (name: string) => Promise<boolean>): Promise<number> {
+  let removed = 0
+  for (const name of await readdir(directory)) {
+    try {
+      if (!(await isOld(name))) continue
+      await unlink(join(directory, name))
+      removed++
+    } catch (error) {
+      // Gone already, or a directory that somebody has named so.
+      if (!failedWith(error, 'ENOENT', 'EISDIR', 'EPERM')) throw error
+    }
+  }
+  await syncDirectory(directory)
   return removed
 }
