@@ -194,8 +194,12 @@ describe('the drop directory', () => {
       await utimes(join(site.sync, name), at, at)
     }
     const daemon = await startDaemon(site.config)
-    await until('the first 100', () => (daemon.told('file-concluded').length >= 100 ? true : undefined))
-    await until('all of them', () => (daemon.told('file-concluded').length === 200 ? true : undefined))
+    for (let done = 0; done < names.length; ) {
+      done = await until(`more than ${done} to be run`, () => {
+        const { length } = daemon.told('file-concluded')
+        return length > done ? length : undefined
+      })
+    }
     expect(await daemon.end()).toBe(0)
     expect(daemon.told('run-finished').map(({ file }) => file)).toEqual(names)
     expect(Object.keys(await site.stored()).filter(name => name.startsWith('archives/'))).toHaveLength(200)
