@@ -8,6 +8,7 @@ import type { WarnOnce } from '../log.ts'
 import {
   type Context,
   type Course,
+  type DirtyFlag,
   emptyTable,
   type Found,
   type Instance,
@@ -88,7 +89,7 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
     groups: emptyTable(),
     memberships: emptyTable(),
     dirtyFlags: emptyTable(),
-    flagsByUser: new Map(),
+    flagsByUser: await findDirtyFlags(moodle, userIds),
     observers: [...ground.observers],
     waitingEvents: [],
     changes: [],
@@ -96,7 +97,6 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
   const mayUnenrol = linked.length > 0 || commands.some(row => row.command === 'del')
   const touchesGroups = mayUnenrol || commands.some(row => row.groupCommand !== null)
   await loadParticipants(moodle, world, userIds, courseIds, touchesGroups)
-  await loadDirtyFlags(moodle, world, userIds)
 
   const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol, warn: ground.warn }
   const prepared: Prepared[] = []
@@ -125,7 +125,8 @@ function mapFound<A, B>(found: ReadonlyMap<string, Found<A>>, map: (thing: A) =>
   return mapped
 }
 
-type NamesGround = Pick<Ground, 'moodle' | 'config' | 'settings'>
+/** What looking names up takes. */
+export type NamesGround = Pick<Ground, 'moodle' | 'config' | 'settings'>
 
 /** Users who are not deleted; by username those of this host alone. @returns their ids, by name */
 export async function findUsers(
@@ -362,14 +363,14 @@ async function loadParticipants(
   }
 }
 
-/** The first flag of each user: the table has no unique key, and Moodle updates the first. */
-async function loadDirtyFlags(moodle: Moodle, world: World, userIds: readonly number[]): Promise<void> {
-  if (userIds.length === 0) return
+/** The first flag of each user who has one: the table has no unique key, and Moodle updates the first. */
+export async function findDirtyFlags(moodle: Moodle, userIds: readonly number[]): Promise<Map<number, DirtyFlag>> {
+  if (userIds.length === 0) return new Map()
   const rows = await select<[number, string]>(
     moodle,
     `SELECT MIN(id), name FROM ${table(moodle, 'cache_flags')}
       WHERE flagtype = 'accesslib/dirtyusers' AND name IN (?) GROUP BY name`,
     [userIds.map(String)],
   )
-  for (const [id, name] of rows) world.flagsByUser.set(Number(name), { id, fate: 'stored', userId: Number(name) })
+  return new Map(rows.map(([id, name]) => [Number(name), { id, fate: 'stored', userId: Number(name) }]))
 }

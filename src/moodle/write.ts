@@ -4,7 +4,7 @@
  * refer to others come after them.
  */
 import type { ResultSetHeader } from 'mysql2/promise'
-import type { Context, Stored, Table, World } from '../plan/world.ts'
+import type { Context, DirtyFlag, Site, Stored, Table, World } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
 import { isKept, type Keep, type Value } from './journal.ts'
 
@@ -144,19 +144,24 @@ function coreTables(moodle: Moodle, world: World): TableRows[] {
         itemid: row.itemId,
       })),
     },
-    {
-      name: 'cache_flags',
-      columns: ['flagtype', 'name', 'timemodified', 'value', 'expiry'],
-      mutable: ['timemodified', 'value', 'expiry'],
-      rows: writable(world.dirtyFlags, flag => ({
-        flagtype: 'accesslib/dirtyusers',
-        name: String(flag.userId),
-        timemodified: now,
-        value: '1',
-        expiry: now + site.sessionTimeout,
-      })),
-    },
+    dirtyFlagRows(world.dirtyFlags, now, site),
   ]
+}
+
+/** That people's rights have changed: who is logged in reads them again. `mark_user_dirty` */
+export function dirtyFlagRows(flags: Table<DirtyFlag>, now: number, site: Site): TableRows {
+  return {
+    name: 'cache_flags',
+    columns: ['flagtype', 'name', 'timemodified', 'value', 'expiry'],
+    mutable: ['timemodified', 'value', 'expiry'],
+    rows: writable(flags, flag => ({
+      flagtype: 'accesslib/dirtyusers',
+      name: String(flag.userId),
+      timemodified: now,
+      value: '1',
+      expiry: now + site.sessionTimeout,
+    })),
+  }
 }
 
 /** Contexts are made one by one, as Moodle does: the path ends with the row's own id. `context::insert_context_record` */
