@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import process from 'node:process'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CommandContext, OutputFormat } from './commands/context.ts'
+import type { RunOptions } from './commands/run.ts'
 import { EXIT, type ExitStatus, type MessageArguments, Problem } from './errors.ts'
 import { explain } from './messages/explain.ts'
 import { LANGUAGES, type Lang, languageOf, say } from './messages/say.ts'
@@ -105,9 +106,10 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
   command('run', `${t('help.usage-options')} [FILE]`)
     .argument('[FILE]', t('help.run-file'))
     .option('--simulate', t('help.run-simulate'))
-    .action(async (file: string | undefined, { simulate = false }: { simulate?: boolean }) => {
+    .option('--approve', t('help.run-approve'))
+    .action(async (file: string | undefined, { simulate = false, approve = false }: Partial<RunOptions>) => {
       const { run } = await import('./commands/run.ts')
-      end(await run(context(), file, { simulate }))
+      end(await run(context(), file, { simulate, approve }))
     })
   command('check', t('help.usage-options')).action(async () => {
     const { check } = await import('./commands/check.ts')

@@ -90,7 +90,16 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void>
       return
     }
     const path = await patiently(() => begin(store, begun, now()))
-    const request = { id: begun.id, name: basename(job.file), path, simulate: false, resumable: true, signal }
+    const request: RunRequest = {
+      id: begun.id,
+      name: basename(job.file),
+      path,
+      namedAs: null,
+      simulate: false,
+      approval: 'none',
+      resumable: true,
+      signal,
+    }
     const result = await patiently(() => ground.runFile(request, log))
     if (result.outcome === 'interrupted') return
     const where = await patiently(() => conclude(store, config.store, path, result, result.startedAt))

@@ -4,24 +4,26 @@
  * What becomes of the file itself afterwards is the store's affair (`store/conclude.ts`).
  */
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { applyRows, bytesOf, type Facts, loadFacts, type Run, simulate, watchForChange } from './apply.ts'
 import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
-import { type Inspection, inspect, readRows } from './file/read.ts'
-import type { Row } from './file/types.ts'
-import { type Logger, warnOnce } from './log.ts'
+import { inspect } from './file/read.ts'
+import { heldBy, lookThrough, mustPlan } from './guard.ts'
+import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
-import { cacheSite } from './moodle/caches/configuration.ts'
 import { openCaches } from './moodle/caches/drop.ts'
-import { dropNoted, type NotesGround, staleCaches } from './moodle/caches/notes.ts'
+import { dropNoted, type NotesGround } from './moodle/caches/notes.ts'
 import { type Moodle, withMoodle } from './moodle/connect.ts'
 import { consequences } from './moodle/consequences/index.ts'
+import { linkedCourses } from './moodle/consequences/linked-courses.ts'
 import { keepOff } from './moodle/keep-off.ts'
 import {
+  beginHolding,
   beginReport,
   finishRun,
+  isHeld,
   journalBytesOf,
   type Lease,
   migrateLedger,
@@ -29,11 +31,14 @@ import {
   takeUp,
 } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
-import { loadSettings, loadSite, timeZoneOf } from './moodle/site.ts'
-import { applyChunk, type ChunkGround, type Recording } from './moodle/transaction.ts'
+import type { Recording } from './moodle/transaction.ts'
+import { tellAdministrators } from './notify/administrators.ts'
+import { watchDepartures } from './plan/departures.ts'
+import type { Hold } from './plan/limits.ts'
 import type { RowResult } from './plan/outcome.ts'
 import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } from './report/files.ts'
-import { count, emptySummary, type Report, type Summary } from './report/report.ts'
+import { commandOf } from './report/held.ts'
+import { count, emptySummary, type Release, type Report, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
 import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
@@ -46,7 +51,14 @@ export interface RunRequest {
   readonly name: string
   /** Where it lies now. It is read there, and stays there. */
   readonly path: string
+  /** What a person calls it, who has it run where it lies; null: it lies in the store, and can be moved to `held/`. */
+  readonly namedAs: string | null
   readonly simulate: boolean
+  /**
+   * Whether a person has said yes to it. `none`: the guard looks at it. `given`: it does not. `of-held`: it does not, where
+   * exactly this content is held.
+   */
+  readonly approval: 'none' | 'given' | 'of-held'
   /** Whether the same id will be run again if this run does not come to its end. */
   readonly resumable: boolean
   /** How far the run is: rows done, of how many. */
@@ -65,49 +77,45 @@ export interface RunGround {
 }
 
 export interface RunResult {
-  /** `interrupted`: the signal came first; what is done is done, and running the file again does the rest. */
-  readonly outcome: 'processed' | 'refused' | 'interrupted'
+  /**
+   * `held`: the guard lets nothing of it be done without a person's approval.
+   * `interrupted`: the signal came first; what is done is done, and running the file again does the rest.
+   */
+  readonly outcome: 'processed' | 'refused' | 'held' | 'interrupted'
   readonly startedAt: Date
   readonly summary: Summary
   /** Why the file was refused, for people; null where it was not. */
   readonly reason: string | null
+  /** The path in `held/` that a held file is to have; null where none is held, or it stays where it is. */
+  readonly heldAs: string | null
 }
-
-/** Rows that share a transaction: enough that statements are large, few enough that locks are short. */
-const CHUNK_ROWS = 2_000
 
 /** How long a run waits for another one on the same Moodle, in seconds. */
 const WAIT_FOR_OTHER_RUN = 30
 
-/** What the steps of a run share. */
-interface Run {
-  readonly request: RunRequest
-  readonly ground: RunGround
-  readonly file: FileHandle
-  readonly inspection: Inspection
-  readonly summary: Summary
-  readonly caches: NotesGround
-}
-
 /**
  * Runs a command file.
- * @throws Problem 64 where it cannot be read, 69 or 75 where it must be tried later; what was committed stays, and running
+ * @throws Problem 64 where it cannot be read, 65 where it is not what was approved, 69 or 75 where it must be tried later; what was committed stays, and running
  *   it again under the same id goes on behind that
  */
 export async function run(request: RunRequest, ground: RunGround): Promise<RunResult> {
   const startedAt = new Date()
   const file = await openFile(request.path)
   try {
+    const summary = emptySummary()
+    const ensureSame = await watchForChange(request.path, file, summary)
     const inspection = await inspect(bytesOf(file, 0), ground.config.csv)
-    ground.log.info({ event: 'run-started', rows: inspection.rows, simulated: request.simulate }, 'run started')
+    summary.passedOver = inspection.passedOver
+    const { simulate: simulated, approval } = request
+    ground.log.info({ event: 'run-started', rows: inspection.rows, simulated, approval }, 'run started')
     const { config, store, log } = ground
     const caches: NotesGround = { drop: openCaches(config), folder: store.folder.running, log }
-    const run: Run = { request, ground, file, inspection, summary: emptySummary(inspection.passedOver), caches }
+    const run: Run = { request, ground, file, inspection, summary, caches, ensureSame }
     if (inspection.errors.length > 0) return await refuse(run, startedAt)
     try {
       return await withMoodle(config, async moodle => {
         await keepOff(moodle, config, startedAt)
-        if (request.simulate) return simulate(run, moodle, startedAt)
+        if (request.simulate) return showOnly(run, moodle, startedAt)
         return withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, () => applyAndRecord(run, moodle, startedAt))
       })
     } finally {
@@ -129,48 +137,86 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-const READ_BYTES = 256 * 1024
-
-/** The file from an offset on. Not a stream of Node's, which would close the file at its end. */
-async function* bytesOf(file: FileHandle, from: number): AsyncGenerator<Uint8Array> {
-  for (let offset = from; ; ) {
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, offset)
-    if (bytesRead === 0) return
-    yield buffer.subarray(0, bytesRead)
-    offset += bytesRead
-  }
-}
-
 /** A refused file needs no database: it has changed nothing, and is reported so. */
 async function refuse(run: Run, startedAt: Date): Promise<RunResult> {
   const { request, ground, inspection, summary } = run
-  const report = reportOf(run, startedAt, null, false)
+  const report = reportOf(run, startedAt)
   await request.onReport?.(report, noRows)
   if (!request.simulate) await writeRefusal(ground.store, report, ground.lang)
   const errors = inspection.errors.map(({ code }) => code)
   ground.log.info({ event: 'file-refused', errors }, 'file refused')
-  return { outcome: 'refused', startedAt, summary, reason: await text(reportAsText(report, noRows(), ground.lang)) }
+  const reason = await text(reportAsText(report, noRows(), ground.lang))
+  return { outcome: 'refused', startedAt, summary, reason, heldAs: null }
 }
 
 async function* noRows(): AsyncGenerator<RowResult> {}
 
-/** Plans every row against the database as it is, and what earlier rows would have changed; writes nothing. */
-async function simulate(run: Run, moodle: Moodle, startedAt: Date): Promise<RunResult> {
-  const path = join(tmpdir(), `moodle-syncd-${run.request.id}.outcomes`)
-  try {
-    return await withLines<RowResult, RunResult>(path, 0, async outcomes => {
-      const record = async (results: readonly RowResult[]): Promise<void> => {
-        await outcomes.add(results)
-        await outcomes.sync()
-      }
-      const done = await applyRows(run, moodle, null, { begin: () => null, record, committed: outcomes.commit })
-      if (!done) return interrupted(run, startedAt)
-      await run.request.onReport?.(reportOf(run, startedAt, null, false), outcomes.read)
-      return finished(run, startedAt)
-    })
-  } finally {
-    await rm(path, { force: true })
+/** Shows what a run would do, and whether the guard would hold it. */
+async function showOnly(run: Run, moodle: Moodle, startedAt: Date): Promise<RunResult> {
+  const facts = await loadFacts(moodle, run.ground.config)
+  const findings = await lookThrough(run, moodle, facts)
+  const departures = watchDepartures(startedAt)
+  const how = { consequences, observers: [departures.observer] }
+  const result = await simulate(run, moodle, facts, how, async outcomes => {
+    const held = findings === null ? [] : await heldBy(run, moodle, findings, departures)
+    await run.request.onReport?.(reportOf(run, startedAt, { held }), outcomes.read)
+    return held.length > 0 ? wasHeld(run, startedAt, null) : finished(run, startedAt)
+  })
+  return result === 'interrupted' ? interrupted(run, startedAt) : result
+}
+
+/**
+ * Holds a file that does more harm than the guard lets pass, before any of it is done. Who is taken out of a course only
+ * planning tells: it is done beforehand where a row can do so, and only then.
+ * @returns how the run has ended; null: nothing holds it
+ */
+async function holdIfNeeded(run: Run, moodle: Moodle, facts: Facts, lease: Lease): Promise<RunResult | null> {
+  const findings = await lookThrough(run, moodle, facts)
+  if (findings === null || !mustPlan(run, findings)) return null
+  const { startedAt } = lease
+  const { onProgress: _, ...request } = run.request
+  const trial: Run = {
+    ...run,
+    request: { ...request, simulate: true },
+    summary: emptySummary(run.inspection.passedOver),
   }
+  const departures = watchDepartures(startedAt)
+  // Of all consequences, this one alone takes people out of courses.
+  const how = { consequences: [linkedCourses], observers: [departures.observer] }
+  const result = await simulate(trial, moodle, facts, how, async outcomes => {
+    const held = await heldBy(trial, moodle, findings, departures)
+    return held.length > 0 ? hold(trial, moodle, lease, held, outcomes) : null
+  })
+  return result === 'interrupted' ? interrupted(trial, startedAt) : result
+}
+
+/** Reports a file that is held, and tells administrators. Each step can be done again. */
+async function hold(
+  run: Run,
+  moodle: Moodle,
+  lease: Lease,
+  held: readonly Hold[],
+  outcomes: Lines<RowResult>,
+): Promise<RunResult> {
+  const { request, ground, file, inspection } = run
+  const { startedAt } = lease
+  const isMoved = request.namedAs === null
+  const files =
+    lease.reportFiles ??
+    (await chooseReportFiles(ground.store, request.name, startedAt, { retry: false, held: isMoved }))
+  await beginHolding(moodle, lease, files)
+  const release: Release = { file: request.namedAs ?? join('held', basename(files.held!)), path: files.held }
+  const report = reportOf(run, startedAt, { held, release })
+  await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
+  await request.onReport?.(report, outcomes.read)
+  tellAdministrators(ground.log, {
+    event: 'file-held',
+    level: 'warn',
+    args: { file: request.name, command: commandOf(release) },
+    fields: { held, report: files.text },
+  })
+  await finishRun(moodle, lease, 'held')
+  return wasHeld(run, startedAt, files.held)
 }
 
 /** Applies every row that is not done yet, keeps what became of it, and writes the reports; each step can be done again. */
@@ -180,28 +226,44 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   // What an earlier run has left by a crash.
   await dropNoted(run.caches, 'all')
   await migrateLedger(moodle)
+  if (request.approval === 'of-held' && !(await isHeld(moodle, inspection.sha256)))
+    throw new Problem('held-file-changed', { file: request.namedAs ?? name }, EXIT.fileRefused)
   const lease = await takeUp(moodle, { id, name, sha256: inspection.sha256, startedAt: now })
   const { startedAt } = lease
+  if (lease.state === 'held') return wasHeld(run, startedAt, lease.reportFiles?.held ?? null)
   const path = join(ground.store.folder.running, `${id}.outcomes`)
   let keep = false
   try {
     return await withLines<RowResult, RunResult>(path, lease.outcomesBytes, async outcomes => {
       for await (const result of outcomes.read()) count(run.summary, result)
       if (lease.state === 'running') {
+        const facts = await loadFacts(moodle, ground.config)
+        // Of a run that goes on, the guard has let all of it pass.
+        const held = lease.last === null ? await holdIfNeeded(run, moodle, facts, lease) : null
+        if (held !== null) return held
         keep = request.resumable
-        const done = await withJournal(ground.store, id, lease.journalBytes, journal =>
-          applyRows(run, moodle, lease.last, recordingOf(moodle, lease, outcomes, journal)),
-        )
+        const done = await withJournal(ground.store, id, lease.journalBytes, journal => {
+          const recording = recordingOf(moodle, lease, outcomes, journal)
+          return applyRows(run, moodle, facts, {
+            simulate: false,
+            last: lease.last,
+            consequences,
+            observers: [],
+            recording,
+          })
+        })
         if (!done) return interrupted(run, startedAt)
       }
       const files: ReportFiles =
-        lease.reportFiles ?? (await chooseReportFiles(ground.store, name, startedAt, run.summary.failed > 0))
+        lease.state === 'running' || lease.reportFiles === null
+          ? await chooseReportFiles(ground.store, name, startedAt, { retry: run.summary.failed > 0, held: false })
+          : lease.reportFiles
       await beginReport(moodle, lease, files)
       const journalBytes = await journalBytesOf(moodle, lease)
-      const report = reportOf(run, startedAt, files.retry, journalBytes !== null)
+      const report = reportOf(run, startedAt, { retryFile: files.retry, canBeUndone: journalBytes !== null })
       await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
       await request.onReport?.(report, outcomes.read)
-      await finishRun(moodle, lease)
+      await finishRun(moodle, lease, 'finished')
       await putJournalAway(ground.store, id, journalBytes)
       keep = false
       return finished(run, startedAt)
@@ -235,94 +297,19 @@ function recordingOf(moodle: Moodle, lease: Lease, outcomes: Lines<RowResult>, j
   }
 }
 
-/** Applies the rows behind the last one that is done, chunk by chunk. @returns whether all rows are done */
-async function applyRows(
-  { request, ground, file, inspection, summary, caches }: Run,
-  moodle: Moodle,
-  last: Lease['last'],
-  recording: Recording,
-): Promise<boolean> {
-  const { config, log } = ground
-  const settings = await loadSettings(moodle, config)
-  const site = await loadSite(moodle, settings, config)
-  const remembered = { coursesById: new Map(), participants: new Map() }
-  const chunkGround: ChunkGround = {
-    moodle,
-    config,
-    settings,
-    site,
-    consequences,
-    remembered,
-    rules: config.enrol,
-    simulate: request.simulate,
-    recording,
-    staleCaches: staleCaches(caches, cacheSite(settings)),
-    warn: warnOnce(log),
-  }
-  const ensureSame = await watchForChange(request, file, summary)
-  for await (const rows of chunks(rowsAfter(file, config, inspection, timeZoneOf(settings), last))) {
-    if (request.signal?.aborted) return false
-    await ensureSame()
-    // Maintenance may begin at any time.
-    await keepOff(moodle, config, new Date())
-    const results = await applyChunk(chunkGround, rows, Date.now)
-    for (const result of results) count(summary, result)
-    request.onProgress?.(summary.rows, inspection.rows)
-    log.debug({ event: 'chunk-applied', rows: summary.rows }, 'chunk applied')
-  }
-  return true
-}
+/** What a report says beside the rows; what is not given is not there. */
+type Said = Partial<Pick<Report, 'retryFile' | 'canBeUndone'> & Pick<Report['file'], 'held' | 'release'>>
 
-/** The rows behind one that is done already, or all of them. */
-async function* rowsAfter(
-  file: FileHandle,
-  config: Config,
-  { header }: Inspection,
-  timeZone: string,
-  last: Lease['last'],
-): AsyncGenerator<Row> {
-  const rules = { defaultCommand: config.enrol.defaultCommand, timeZone }
-  const from = last ?? { offset: 0, line: 1 }
-  for await (const rows of readRows(bytesOf(file, from.offset), config.csv, header!, rules, from)) {
-    for (const row of rows) if (row.line !== last?.line) yield row
-  }
-}
-
-/** A file that is run where it lies may be written to meanwhile: then its rows are no longer those that were looked at. */
-async function watchForChange(request: RunRequest, file: FileHandle, summary: Summary): Promise<() => Promise<void>> {
-  const looked = await file.stat({ bigint: true })
-  return async () => {
-    const { size, mtimeNs } = await file.stat({ bigint: true })
-    if (size === looked.size && mtimeNs === looked.mtimeNs) return
-    throw new Problem('file-changed', { path: request.path, rows: summary.rows }, EXIT.tryLater)
-  }
-}
-
-async function* chunks(rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
-  let gathered: Row[] = []
-  for await (const row of rows) {
-    gathered.push(row)
-    if (gathered.length === CHUNK_ROWS) {
-      yield gathered
-      gathered = []
-    }
-  }
-  if (gathered.length > 0) yield gathered
-}
-
-function reportOf(
-  { request, inspection, summary }: Run,
-  startedAt: Date,
-  retryFile: string | null,
-  canBeUndone: boolean,
-): Report {
+function reportOf({ request, inspection, summary }: Run, startedAt: Date, said: Said = {}): Report {
   const { errors, warnings, sha256 } = inspection
+  const { held = [], release = null, retryFile = null, canBeUndone = false } = said
+  const outcome = errors.length > 0 ? 'refused' : held.length > 0 ? 'held' : 'processed'
   return {
     run: request.id,
     simulated: request.simulate,
     startedAt,
     finishedAt: new Date(),
-    file: { name: request.name, sha256, outcome: errors.length > 0 ? 'refused' : 'processed', errors, warnings },
+    file: { name: request.name, sha256, outcome, errors, warnings, held, release },
     summary,
     retryFile,
     canBeUndone,
@@ -331,11 +318,16 @@ function reportOf(
 
 function interrupted({ ground, summary }: Run, startedAt: Date): RunResult {
   ground.log.info({ event: 'run-interrupted', rows: summary.rows }, 'run interrupted')
-  return { outcome: 'interrupted', startedAt, summary, reason: null }
+  return { outcome: 'interrupted', startedAt, summary, reason: null, heldAs: null }
+}
+
+function wasHeld({ ground, summary }: Run, startedAt: Date, heldAs: string | null): RunResult {
+  ground.log.info({ event: 'run-held' }, 'the run has ended: the file is held')
+  return { outcome: 'held', startedAt, summary, reason: null, heldAs }
 }
 
 function finished({ ground, summary }: Run, startedAt: Date): RunResult {
   const seconds = (Date.now() - startedAt.getTime()) / 1000
   ground.log.info({ event: 'run-finished', ...summary, seconds }, 'run finished')
-  return { outcome: 'processed', startedAt, summary, reason: null }
+  return { outcome: 'processed', startedAt, summary, reason: null, heldAs: null }
 }

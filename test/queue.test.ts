@@ -19,6 +19,7 @@ const ended = (outcome: RunResult['outcome']): RunResult => ({
   startedAt: NOW,
   summary: emptySummary(0),
   reason: outcome === 'refused' ? 'Because.' : null,
+  heldAs: null,
 })
 
 interface TestQueue {

@@ -1,9 +1,9 @@
 /** `moodle-syncd run [FILE]`: one manual run in the foreground, the report on standard output. */
 import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { loadConfig } from '../config/load.ts'
@@ -14,38 +14,51 @@ import { reportAsText } from '../report/text.ts'
 import { type RunGround, type RunResult, run as runFile } from '../run.ts'
 import { standardFiles } from '../store/commands.ts'
 import { conclude } from '../store/conclude.ts'
-import { openStore } from '../store/store.ts'
+import { failedWith } from '../store/errno.ts'
+import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
 import { showProgress } from './progress.ts'
 
 export interface RunOptions {
   readonly simulate: boolean
+  /** Whatever the guard says. */
+  readonly approve?: boolean
+}
+
+/** A file that is to be run. */
+interface Subject {
+  readonly path: string
+  readonly name: string
+  readonly namedAs: string | null
+  /** It is in the store, and goes where the end of its run says. */
+  readonly isStored: boolean
 }
 
 /**
- * Runs FILE where it lies, standard input for `-`, or without FILE the standard file in the store.
+ * Runs FILE where it lies, standard input for `-`, or without FILE the standard file in the store. A file in `held/` of the
+ * store is put away once it has been run, as the standard file is.
  * @returns the exit status: the worst, where `enrol.file` names several files
  */
 export async function run(context: CommandContext, file: string | undefined, options: RunOptions): Promise<ExitStatus> {
   const config = await loadConfig(context.configPath)
+  const store = await openStore(config.store.directory)
   const ground: RunGround = {
     config,
-    store: await openStore(config.store.directory),
+    store,
     // At a terminal the report tells all that a person wants to know, but for what is wrong.
     log: createLog(context.stderr.isTTY ? { level: 'warn' } : config.log),
     lang: context.lang,
   }
-  if (file === '-') return spooled(context, ground, process.stdin, 'stdin', options)
   if (file !== undefined) {
-    const path = resolve(file)
-    const stats = await stat(path).catch(error => {
-      throw new Problem('file-unreadable', { path, reason: (error as Error).message }, EXIT.usage, error)
-    })
-    // A pipe can be read only once, and a run reads twice.
-    if (stats.isFIFO()) return spooled(context, ground, createReadStream(path), basename(path), options)
-    return exitStatus(await one(context, ground, path, basename(path), options))
+    const held = await findHeld(store, file)
+    if (held === null) return runElsewhere(context, ground, file, options)
+    const path = join(store.folder.held, held)
+    return one(context, ground, { path, name: held, namedAs: join('held', held), isStored: true }, options)
   }
-  const { store } = ground
+  if (options.approve) {
+    const held = await readdir(store.folder.held)
+    throw new Problem('approve-what', { count: held.length, files: held.sort().join(', ') }, EXIT.usage)
+  }
   const files = await standardFiles(store, config.enrol.file)
   if (files.length === 0) {
     throw new Problem(
@@ -57,17 +70,39 @@ export async function run(context: CommandContext, file: string | undefined, opt
   let worst: ExitStatus = EXIT.done
   for (const name of files) {
     const path = join(store.folder.commands, name)
-    const result = await one(context, ground, path, basename(name), options)
-    if (!options.simulate && result.outcome !== 'interrupted') {
-      const verdict =
-        result.outcome === 'refused'
-          ? { outcome: result.outcome, reason: result.reason ?? '' }
-          : { outcome: result.outcome }
-      await conclude(store, config.store, path, verdict, result.startedAt)
-    }
-    worst = Math.max(worst, exitStatus(result)) as ExitStatus
+    const subject = { path, name: basename(name), namedAs: null, isStored: true }
+    worst = Math.max(worst, await one(context, ground, subject, options)) as ExitStatus
   }
   return worst
+}
+
+/** @returns the name of the held file that a person means by `held/NAME` or by its path; null where it is none */
+async function findHeld({ folder }: Store, file: string): Promise<string | null> {
+  const path = /^held\/[^/]+$/.test(file) ? join(folder.held, basename(file)) : resolve(file)
+  try {
+    const isInside = (await realpath(dirname(path))) === (await realpath(folder.held))
+    return isInside && (await lstat(path)).isFile() ? basename(path) : null
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
+    throw error
+  }
+}
+
+async function runElsewhere(
+  context: CommandContext,
+  ground: RunGround,
+  file: string,
+  options: RunOptions,
+): Promise<ExitStatus> {
+  if (file === '-') return spooled(context, ground, process.stdin, { name: 'stdin', namedAs: '-' }, options)
+  const path = resolve(file)
+  const stats = await stat(path).catch(error => {
+    throw new Problem('file-unreadable', { path, reason: (error as Error).message }, EXIT.usage, error)
+  })
+  const named = { name: basename(path), namedAs: path }
+  // A pipe can be read only once, and a run reads twice.
+  if (stats.isFIFO()) return spooled(context, ground, createReadStream(path), named, options)
+  return one(context, ground, { ...named, path, isStored: false }, options)
 }
 
 /** Runs what can be read only once: it is kept in a private folder as long as the run takes. */
@@ -75,14 +110,14 @@ async function spooled(
   context: CommandContext,
   ground: RunGround,
   input: Readable,
-  name: string,
+  named: Pick<Subject, 'name' | 'namedAs'>,
   options: RunOptions,
 ): Promise<ExitStatus> {
   const folder = await mkdtemp(join(tmpdir(), 'moodle-syncd-'))
   try {
     const path = join(folder, 'input')
     await pipeline(input, createWriteStream(path, { mode: 0o600 }))
-    return exitStatus(await one(context, ground, path, name, options))
+    return await one(context, ground, { ...named, path, isStored: false }, options)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -91,23 +126,26 @@ async function spooled(
 async function one(
   context: CommandContext,
   { log, ...ground }: RunGround,
-  path: string,
-  name: string,
-  { simulate }: RunOptions,
-): Promise<RunResult> {
+  { path, name, namedAs, isStored }: Subject,
+  { simulate, approve = false }: RunOptions,
+): Promise<ExitStatus> {
   const { stdout, format, lang } = context
+  const { config, store } = ground
   const id = randomUUID()
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   process.once('SIGINT', abort).once('SIGTERM', abort)
   const progress = showProgress(context)
+  const isHeld = isStored && namedAs !== null
   try {
-    return await runFile(
+    const result = await runFile(
       {
         id,
         name,
         path,
+        namedAs,
         simulate,
+        approval: !approve ? 'none' : isHeld ? 'of-held' : 'given',
         resumable: false,
         signal: stop.signal,
         onProgress: progress.update,
@@ -119,6 +157,10 @@ async function one(
       },
       { ...ground, log: log.child({ run: id, file: name }) },
     )
+    // What is held already stays so.
+    const staysHeld = isHeld && result.outcome === 'held'
+    if (isStored && !simulate && !staysHeld) await conclude(store, config.store, path, result, result.startedAt)
+    return exitStatus(result)
   } finally {
     progress.end()
     process.off('SIGINT', abort).off('SIGTERM', abort)
@@ -127,6 +169,6 @@ async function one(
 
 function exitStatus({ outcome, summary }: RunResult): ExitStatus {
   if (outcome === 'refused') return EXIT.fileRefused
-  if (outcome === 'interrupted') return EXIT.tryLater
+  if (outcome === 'held' || outcome === 'interrupted') return EXIT.tryLater
   return summary.failed > 0 ? EXIT.someRowsFailed : EXIT.done
 }

@@ -18,8 +18,9 @@ export interface Departures {
   readonly count: () => Map<Course, number>
 }
 
-/** @param now Unix time in seconds: an enrolment that has ended by then is not active */
-export function watchDepartures(now: number): Departures {
+/** @param time an enrolment that has ended by then is not active */
+export function watchDepartures(time: Date): Departures {
+  const now = time.getTime() / 1000
   const before = new Map<Participant, Before>()
   const isActive = ({ status, timeEnd }: Enrolment): boolean => status === 0 && (timeEnd === 0 || timeEnd > now)
   const isAnyActive = (enrolments: Iterable<Enrolment>): boolean => [...enrolments].some(isActive)

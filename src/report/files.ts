@@ -10,7 +10,7 @@ import type { Header, Place } from '../file/types.ts'
 import type { Lang } from '../messages/say.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { firstFree, replaceDurably, writeDurably } from '../store/durable.ts'
-import { stamped } from '../store/names.ts'
+import { numbered, stamped } from '../store/names.ts'
 import type { Store } from '../store/store.ts'
 import { reportAsJson } from './json.ts'
 import type { Report } from './report.ts'
@@ -22,6 +22,8 @@ export interface ReportFiles {
   readonly json: string
   /** null where no row failed. */
   readonly retry: string | null
+  /** Where a file that is held will lie; null where it stays where it is, or none is held. */
+  readonly held: string | null
 }
 
 /** Chooses names that are free. Only one run at a time does so for a Moodle. */
@@ -29,12 +31,13 @@ export async function chooseReportFiles(
   { folder }: Store,
   name: string,
   startedAt: Date,
-  withRetryFile: boolean,
+  { retry, held }: { readonly retry: boolean; readonly held: boolean },
 ): Promise<ReportFiles> {
   return {
     text: await firstFree(folder.reports, stamped(name, startedAt, '.txt')),
     json: await firstFree(folder.reports, stamped(name, startedAt, '.json')),
-    retry: withRetryFile ? await firstFree(folder.retry, stamped(name, startedAt)) : null,
+    retry: retry ? await firstFree(folder.retry, stamped(name, startedAt)) : null,
+    held: held ? await firstFree(folder.held, numbered(name)) : null,
   }
 }
 

@@ -1,6 +1,7 @@
 /** The report as one JSON object, written piece by piece: a file of a million rows makes a report of a million. */
 import { type Lang, say } from '../messages/say.ts'
 import type { RowResult } from '../plan/outcome.ts'
+import { commandOf, sentenceOf } from './held.ts'
 import type { Report } from './report.ts'
 
 const ROWS_A_PIECE = 500
@@ -33,9 +34,14 @@ export async function* reportAsJson(
         ...warning,
         message: say(lang, `file-warning.${warning.code}`, { column: warning.column }),
       })),
+      ...(file.outcome === 'held'
+        ? { held: file.held.map(hold => ({ ...hold, message: sentenceOf(hold, lang) })) }
+        : {}),
+      ...(file.release === null ? {} : { approve: commandOf(file.release) }),
     },
     summary: { ...outcomes, ...changes, errors, warnings },
     ...(report.retryFile === null ? {} : { retryFile: report.retryFile }),
+    canBeUndone: report.canBeUndone,
   }
   if (file.outcome === 'refused') {
     yield `${JSON.stringify(head)}\n`
@@ -56,7 +62,7 @@ export async function* reportAsJson(
 }
 
 function rowAsJson(result: RowResult, lang: Lang): object {
-  const { place, outcome, error, warnings, changes } = result
+  const { place, outcome, error, warnings, changes, about } = result
   const messages = sentencesOf(result, lang)
   return {
     line: place.line,
@@ -64,6 +70,7 @@ function rowAsJson(result: RowResult, lang: Lang): object {
     ...(error === undefined ? {} : { code: error.code }),
     warnings: warnings.map(({ code }) => code),
     changes,
+    ...about,
     ...(messages.length === 0 ? {} : { message: messages.join(' ') }),
   }
 }

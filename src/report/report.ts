@@ -1,5 +1,6 @@
 /** What was done, as plain data: codes and arguments, no sentences. Text and JSON are made of it beside this file. */
 import type { FileError, FileWarning } from '../file/types.ts'
+import type { Hold } from '../plan/limits.ts'
 import type { RowErrorCode, RowResult, RowWarningCode } from '../plan/outcome.ts'
 import type { ChangeWord } from '../plan/world.ts'
 
@@ -32,6 +33,14 @@ export interface Summary {
   readonly warnings: Partial<Record<RowWarningCode, number>>
 }
 
+/** What a person can do about a file that is held. */
+export interface Release {
+  /** What names it to `moodle-syncd run`: `held/NAME`, or as it was named. */
+  readonly file: string
+  /** Where it lies, in the store; null where it lies elsewhere, and stays there. */
+  readonly path: string | null
+}
+
 export interface Report {
   /** The run's id. */
   readonly run: string
@@ -41,16 +50,23 @@ export interface Report {
   readonly file: {
     readonly name: string
     readonly sha256: string
-    readonly outcome: 'processed' | 'refused'
+    /** `held`: nothing was done, and the rows are what would have been. */
+    readonly outcome: 'processed' | 'refused' | 'held'
     readonly errors: readonly FileError[]
     readonly warnings: readonly FileWarning[]
+    /** What holds it. */
+    readonly held: readonly Hold[]
+    /** How a person releases it; null where there is nothing to release, as in a simulated run. */
+    readonly release: Release | null
   }
   readonly summary: Summary
   /** Where the retry file is; null where no row failed, or the run was simulated. */
   readonly retryFile: string | null
+  /** Whether what it takes to go back was kept. Of a run that was simulated or refused, there is nothing to take back. */
+  readonly canBeUndone: boolean
 }
 
-export function emptySummary(passedOver: number): Summary {
+export function emptySummary(passedOver = 0): Summary {
   const changes = Object.fromEntries(Object.values(COUNTED).map(name => [name, 0]))
   return { rows: 0, applied: 0, unchanged: 0, failed: 0, passedOver, changes, errors: {}, warnings: {} }
 }

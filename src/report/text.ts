@@ -1,6 +1,7 @@
 /** The report as text for a terminal, a mail, an archive: the summary first, then the rows that someone must look at. */
 import { type Lang, say } from '../messages/say.ts'
 import type { RowResult } from '../plan/outcome.ts'
+import { heldLines } from './held.ts'
 import { sentencesOf } from './json.ts'
 import type { Report } from './report.ts'
 
@@ -22,6 +23,7 @@ export async function* reportAsText(
     for (const { code, args } of file.errors) yield `  ${say(lang, `file-error.${code}`, args)}\n`
     return
   }
+  if (file.outcome === 'held') for (const line of heldLines(file, lang)) yield `${onOneLine(line)}\n`
   yield `${say(lang, 'report.outcomes', { ...outcomesOf(summary) }).trimEnd()}\n`
   for (const [name, number] of Object.entries(summary.changes)) {
     if (number > 0) yield `  ${say(lang, `report.change.${name}`, { number })}\n`
@@ -30,6 +32,8 @@ export async function* reportAsText(
   for (const { code, column } of file.warnings) yield `${say(lang, `file-warning.${code}`, { column })}\n`
   yield* causes('report.causes', 'report.cause.', summary.errors, lang)
   yield* causes('report.warning-causes', 'report.warning-cause.', summary.warnings, lang)
+  if (!report.canBeUndone && !report.simulated && file.outcome === 'processed')
+    yield `\n${say(lang, 'report.cannot-be-undone')}\n`
   if (report.retryFile !== null) yield `\n${say(lang, 'report.retry', { path: report.retryFile })}\n`
   if (summary.failed === 0 && Object.keys(summary.warnings).length === 0) return
   yield '\n'

@@ -16,6 +16,8 @@ export interface Verdict {
   readonly outcome: 'processed' | 'refused' | 'held' | 'interrupted'
   /** What people are told of a refused file, several lines perhaps. */
   readonly reason?: string | null
+  /** The path in `held/` that people were told; it is taken, if it is still free. */
+  readonly heldAs?: string | null
 }
 
 /**
@@ -37,7 +39,7 @@ export async function conclude(
   try {
     if (verdict.outcome === 'interrupted') return path
     if (verdict.outcome === 'refused') return await refuse(store, path, verdict.reason ?? '', now)
-    if (verdict.outcome === 'held') return await moveInto(path, store.folder.held, numbered(name))
+    if (verdict.outcome === 'held') return await hold(store, path, verdict.heldAs ?? null)
     if (keep.archive && keep.delete) return await moveInto(path, store.folder.archives, stamped(name, now))
     if (keep.archive) return await copyInto(path, store.folder.archives, stamped(name, now))
     if (!keep.delete) return path
@@ -47,6 +49,13 @@ export async function conclude(
     if (failedWith(error, 'ENOENT')) return null
     throw error
   }
+}
+
+async function hold(store: Store, path: string, heldAs: string | null): Promise<string> {
+  const wanted = heldAs === null ? null : join(store.folder.held, basename(heldAs))
+  if (wanted === null || !(await reserve(wanted))) return moveInto(path, store.folder.held, numbered(basename(path)))
+  await moveOver(path, wanted)
+  return wanted
 }
 
 /** The reason first: a file in `refused/` is never without. */

@@ -1,0 +1,131 @@
+/**
+ * The guard: what is looked at before a file's first change. Whether its names are there; whether it can take anybody out
+ * of a course, so that planning must tell whom; how many are enrolled. Reads only. What is too much: `plan/limits.ts`.
+ */
+import { chunksOf, type Facts, type Run } from './apply.ts'
+import type { Moodle } from './moodle/connect.ts'
+import { countEnrolled } from './moodle/enrolled.ts'
+import { findCourses, findUsers } from './moodle/world.ts'
+import { canTakeOut, type Departures } from './plan/departures.ts'
+import { type Hold, heldByLosses, heldByNames, type Losses, type Unmatched } from './plan/limits.ts'
+
+/** What a look through a file finds. */
+export interface Findings {
+  readonly unmatched: Unmatched
+  /** The courses that are named. */
+  readonly courseIds: ReadonlySet<number>
+  /** Some row can take somebody out of a course. How many are taken out, only planning tells. */
+  readonly canTakeOut: boolean
+}
+
+/** Distinct names that are remembered, however long the file is, before they are asked for. */
+const NAMES_AT_ONCE = 5_000
+
+/**
+ * Looks through the rows of a file. The database is asked once for each distinct name, or nearly: that is a small part of
+ * what applying them costs.
+ * @returns null where the guard does not look: it has no limit, or a person has approved of the file
+ */
+export async function lookThrough(run: Run, moodle: Moodle, facts: Facts): Promise<Findings | null> {
+  const { config } = run.ground
+  const { maxUnenrolments, maxShare, maxUnmatched } = config.guard
+  const isUnlimited = maxUnenrolments === null && maxShare === null && maxUnmatched === null
+  if (isUnlimited || run.request.approval !== 'none') return null
+  const { settings, site } = facts
+  const ground = { moodle, config, settings }
+  // In courses that follow others, enrolments may come and go with roles.
+  const rolesCount = site.enabledMethods.has('meta') && settings('enrol_meta', 'syncall') === '0'
+  const now = Math.floor(Date.now() / 1000)
+  const courseIds = new Set<number>()
+  const uids = countingNames(async names => {
+    const found = await findUsers(ground, names)
+    return name => isThere(found.get(name))
+  })
+  const cids = countingNames(async names => {
+    const found = await findCourses(ground, names)
+    for (const { thing } of found.values()) if (thing !== null) courseIds.add(thing.id)
+    return name => isThere(found.get(name))
+  })
+  let count = 0
+  let can = false
+  for await (const rows of chunksOf(run, facts, null)) {
+    await run.ensureSame()
+    for (const row of rows) {
+      if (row.error === undefined) {
+        uids.add(row.uid)
+        cids.add(row.cid)
+        can ||= canTakeOut(row, now, rolesCount)
+      } else if (row.error.code === 'empty-user') uids.addEmpty()
+      else if (row.error.code === 'empty-course') cids.addEmpty()
+    }
+    count += rows.length
+    await uids.ask(NAMES_AT_ONCE)
+    await cids.ask(NAMES_AT_ONCE)
+  }
+  await uids.ask(1)
+  await cids.ask(1)
+  return { unmatched: { rows: count, users: uids.unmatched(), courses: cids.unmatched() }, courseIds, canTakeOut: can }
+}
+
+/** Whether what the file would do must be planned: to know whom it takes out, or to show why it is held. */
+export function mustPlan({ ground }: Run, { canTakeOut, unmatched }: Findings): boolean {
+  const { guard } = ground.config
+  const hasLimit = guard.maxUnenrolments !== null || guard.maxShare !== null
+  return (canTakeOut && hasLimit) || heldByNames(unmatched, guard).length > 0
+}
+
+/**
+ * What holds a file, once all of it has been planned.
+ * @param departures has listened
+ */
+export async function heldBy(
+  { ground }: Run,
+  moodle: Moodle,
+  { unmatched, courseIds }: Findings,
+  departures: Departures,
+): Promise<Hold[]> {
+  const { guard } = ground.config
+  return [
+    ...heldByNames(unmatched, guard),
+    ...heldByLosses(await lossesOf(moodle, courseIds, departures.count()), guard),
+  ]
+}
+
+/** What a file would do to the courses that it names, and to those that lose somebody with them. */
+async function lossesOf(
+  moodle: Moodle,
+  named: ReadonlySet<number>,
+  departures: ReturnType<Departures['count']>,
+): Promise<Losses[]> {
+  // Where nobody is lost, nobody need be counted.
+  if (departures.size === 0) return []
+  const lost = new Map([...departures].map(([{ id }, number]) => [id, number]))
+  const courses = await countEnrolled(moodle, [...new Set([...named, ...lost.keys()])])
+  return courses.map(({ id, shortname, people }) => ({ course: shortname, enrolled: people, lost: lost.get(id) ?? 0 }))
+}
+
+const isThere = (found: { readonly thing: unknown; readonly ambiguous?: boolean } | undefined): boolean =>
+  found !== undefined && (found.thing !== null || found.ambiguous === true)
+
+/** Counts rows by the name in them, and finds out for many names at once which of them are there. */
+function countingNames(find: (names: readonly string[]) => Promise<(name: string) => boolean>) {
+  const rows = new Map<string, number>()
+  let unmatched = 0
+  return {
+    add: (name: string): void => {
+      rows.set(name, (rows.get(name) ?? 0) + 1)
+    },
+    addEmpty: (): void => {
+      unmatched += 1
+    },
+    /** Asks for the names that were added, if there are so many. */
+    ask: async (least: number): Promise<void> => {
+      if (rows.size < least) return
+      const isMatched = await find([...rows.keys()])
+      for (const [name, number] of rows) if (!isMatched(name)) unmatched += number
+      rows.clear()
+    },
+    /** Rows whose name is not there, of those that were asked for. */
+    unmatched: (): number => unmatched,
+  }
+}

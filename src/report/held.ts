@@ -1,0 +1,46 @@
+/** What a report says of a file that the guard holds: why, and what to do about it. */
+import { type Lang, say } from '../messages/say.ts'
+import type { Hold } from '../plan/limits.ts'
+import type { Release, Report } from './report.ts'
+
+/** Courses that would lose too many, told one by one; of the others, how many there are. */
+const COURSES_TOLD = 10
+
+/** The sentence for one reason. */
+export function sentenceOf(hold: Hold, lang: Lang): string {
+  const { code, count, of, limit } = hold
+  const course = code === 'course-share' ? hold.course : ''
+  return say(lang, `hold.${code}`, { count, of, limit, share: count / of, course })
+}
+
+/** What a person types to have the file run all the same. */
+export const commandOf = ({ file }: Release): string => `moodle-syncd run ${shellWord(file)} --approve`
+
+/** The lines of the text report, which stand before what would be done. */
+export function* heldLines({ held, release }: Report['file'], lang: Lang): Generator<string> {
+  yield say(lang, release === null ? 'report.would-be-held' : 'report.held')
+  let courses = 0
+  for (const hold of held) {
+    if (hold.code === 'course-share') courses += 1
+    if (courses <= COURSES_TOLD || hold.code !== 'course-share') yield `  ${sentenceOf(hold, lang)}`
+  }
+  if (courses > COURSES_TOLD) yield `  ${say(lang, 'report.more-courses', { number: courses - COURSES_TOLD })}`
+  if (release !== null) {
+    yield say(lang, 'report.held-release', { command: commandOf(release) })
+    yield release.path === null
+      ? say(lang, 'report.held-elsewhere')
+      : say(lang, 'report.held-discard', { command: `rm ${shellWord(release.path)}` })
+  }
+  yield ''
+  yield say(lang, 'report.held-preview')
+}
+
+/** A word as a shell takes it, whatever is in it. */
+function shellWord(text: string): string {
+  if (/^[\w./@%+=:,-]+$/.test(text)) return text
+  if (!/\p{Cc}/u.test(text)) return `'${text.replaceAll("'", "'\\''")}'`
+  const escaped = text.replaceAll(/[\\'\p{Cc}]/gu, one =>
+    /\p{Cc}/u.test(one) ? `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}` : `\\${one}`,
+  )
+  return `$'${escaped}'`
+}
