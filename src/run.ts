@@ -95,8 +95,8 @@ const WAIT_FOR_OTHER_RUN = 30
 
 /**
  * Runs a command file.
- * @throws Problem 64 where it cannot be read, 65 where it is not what was approved, 69 or 75 where it must be tried later; what was committed stays, and running
- *   it again under the same id goes on behind that
+ * @throws Problem 64 where it cannot be read, 65 where it is not what was held, 69 or 75 where it must be tried later; what
+ *   was committed stays, and running it again under the same id goes on behind that
  */
 export async function run(request: RunRequest, ground: RunGround): Promise<RunResult> {
   const startedAt = new Date()

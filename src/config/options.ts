@@ -183,17 +183,17 @@ export const OPTIONS = {
     maxUnenrolments: option(
       nullable(integer(0, 1_000_000_000)),
       500,
-      'A file that would take more people out of courses, or suspend more, than this is held. null: no limit.',
+      'A file that would take more people out of courses, or suspend more, than this is held until somebody approves. null: no limit.',
     ),
     maxShare: option(
       nullable(percentage),
       '30%',
-      'The same for a share of those enrolled in the courses that it names. Shares count from 20 people or rows on.',
+      'The same for a share of those enrolled: in the courses that a file names, and in each. Shares count from 20 people or rows on.',
     ),
     maxUnmatched: option(
       nullable(percentage),
       '20%',
-      'A file is held if more of its rows than this name a user or a course that is not there.',
+      'A file is held if more of its rows than this name a user, or a course, that is not there.',
     ),
   },
   mail: {
@@ -231,9 +231,6 @@ export type Values = ValuesOf<typeof OPTIONS>
  */
 const NOT_BUILT_YET: Readonly<Record<string, Written>> = {
   'enrol.notifyTeachers': false,
-  'guard.maxUnenrolments': null,
-  'guard.maxShare': null,
-  'guard.maxUnmatched': null,
   'mail.smtp': null,
   'mail.from': null,
   'mail.admins': [],

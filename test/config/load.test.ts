@@ -83,7 +83,7 @@ describe('a configuration', () => {
       intake: { directory: '/d/sync', stableFor: 2000, doneFile: null, polling: false },
       store: { directory: '/d/syncd', archive: true, delete: true, keepDays: 90 },
       schedule: null,
-      guard: { maxUnenrolments: null, maxShare: null, maxUnmatched: null },
+      guard: { maxUnenrolments: 500, maxShare: 0.3, maxUnmatched: 0.2 },
       mail: { smtp: null, from: null, admins: [] },
       web: { listen: null },
       log: { level: 'info' },
@@ -241,9 +241,6 @@ zzzzzzzzzz: 1
 
   test.each([
     'enrol.notifyTeachers: true',
-    'guard.maxUnenrolments: 500',
-    'guard.maxShare: 30%',
-    'guard.maxUnmatched: 20%',
     'mail.smtp: smtp://mail.example.org',
     'mail.from: a@example.org',
     'mail.admins: [a@example.org]',
