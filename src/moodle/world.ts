@@ -101,7 +101,9 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
   const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol, warn: ground.warn }
   const prepared: Prepared[] = []
   const observers = world.observers as Observer[]
-  for (const consequence of ground.consequences) {
+  // Where no row names anybody in any course, nothing can follow; and no list of a condition is ever empty.
+  const following = userIds.length === 0 || courseIds.length === 0 ? [] : ground.consequences
+  for (const consequence of following) {
     const ready = await consequence.prepare(needs, world)
     if (ready === null) continue
     prepared.push(ready)
