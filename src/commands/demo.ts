@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { stringify } from 'yaml'
@@ -24,6 +24,7 @@ const FILE = 'enrols.csv'
 const TIME_ZONE = 'Europe/Paris'
 /** Milliseconds; as a rule the report is there after one second. */
 const LONGEST_WAIT = 20_000
+const LONGEST_STOP = 5_000
 const LAST_LOG_LINES = 10
 
 /**
@@ -101,7 +102,7 @@ async function show(context: CommandContext, tell: Tell, server: PrivateServer, 
 
 /**
  * Starts `moodle-syncd start`, does something once it waits for files, and stops it.
- * `stop` is aborted when the daemon has ended, when it takes too long, and by `signal`.
+ * `stop` is aborted when the daemon has failed or ended, when it takes too long, and by `signal`.
  */
 async function withDaemon(
   config: string,
@@ -113,24 +114,32 @@ async function withDaemon(
   const daemon = spawn(process.execPath, [program, 'start', '--config', config, '--lang', lang], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  const ended = new AbortController()
-  const exit = once(daemon, 'exit').finally(() => ended.abort())
-  const stop = AbortSignal.any([signal, ended.signal, AbortSignal.timeout(LONGEST_WAIT)])
+  // Not AbortSignal.any with AbortSignal.timeout: Node 20 may collect the latter as garbage, and then it never fires.
+  const stop = new AbortController()
+  const giveUp = (): void => stop.abort()
+  const exit = once(daemon, 'exit').finally(giveUp)
+  const timer = setTimeout(giveUp, LONGEST_WAIT)
+  signal.addEventListener('abort', giveUp)
   const log = createInterface({ input: daemon.stderr })
   const lastLines: string[] = []
   log.on('line', line => {
     if (lastLines.push(line) > LAST_LOG_LINES) lastLines.shift()
     if (line.includes('"daemon-started"')) log.emit('started')
+    if (line.includes('"run-failed"')) giveUp()
   })
   try {
-    await once(log, 'started', { signal: stop })
-    await use(stop)
+    signal.throwIfAborted()
+    await once(log, 'started', { signal: stop.signal })
+    await use(stop.signal)
   } catch (error) {
-    if (signal.aborted || !stop.aborted) throw error
+    if (signal.aborted || !stop.signal.aborted) throw error
     throw new Problem('demo-daemon-failed', { log: lastLines.join('\n') }, EXIT.bug, error)
   } finally {
+    clearTimeout(timer)
     daemon.kill('SIGTERM')
+    const impatience = setTimeout(() => daemon.kill('SIGKILL'), LONGEST_STOP)
     await exit
+    clearTimeout(impatience)
   }
 }
 
@@ -139,7 +148,7 @@ async function whenFileIn(folder: string, ending: string, signal: AbortSignal): 
   for (;;) {
     const name = (await readdir(folder)).find(name => name.endsWith(ending) && !name.startsWith('.'))
     if (name !== undefined) return join(folder, name)
-    await setTimeout(20, undefined, { signal })
+    await pause(20, undefined, { signal })
   }
 }
 
