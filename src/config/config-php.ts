@@ -33,6 +33,7 @@ type Syntax = { readonly loc: { readonly start: { readonly line: number } } } & 
   | { readonly kind: 'assign'; readonly left: Syntax; readonly right: Syntax; readonly operator: string }
   | { readonly kind: 'variable'; readonly name: unknown }
   | { readonly kind: 'propertylookup' | 'offsetlookup'; readonly what: Syntax; readonly offset: Syntax | false }
+  | { readonly kind: 'staticlookup'; readonly what: Syntax; readonly offset: Syntax }
   | { readonly kind: 'identifier' | 'name'; readonly name: string }
   | { readonly kind: 'string' | 'nowdoc' | 'number' | 'magic'; readonly value: string }
   | { readonly kind: 'boolean'; readonly value: boolean }
@@ -148,6 +149,11 @@ export function evaluateConfigPhp(
       case 'propertylookup':
       case 'offsetlookup':
         return lookUp(node)
+      case 'staticlookup':
+        // `some\name::class`, as if there were no `use`.
+        return node.what.kind === 'name' && node.offset.kind === 'identifier' && node.offset.name === 'class'
+          ? node.what.name.replace(/^\\/, '')
+          : computed(node)
       case 'call':
         return call(node)
       case 'cast':

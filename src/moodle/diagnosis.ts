@@ -9,6 +9,7 @@ import { type Finding, ok, problem, warning } from '../finding.ts'
 import { diagnoseCaches } from './caches/diagnosis.ts'
 import { connect, type Moodle, select, withMoodle } from './connect.ts'
 import { NEWEST_KNOWN, reasonToKeepOff } from './keep-off.ts'
+import { unheardListeners } from './listeners.ts'
 import { LEDGER_RIGHTS, RIGHTS, type Right } from './rights.ts'
 import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
 
@@ -190,6 +191,7 @@ async function diagnoseSite(moodle: Moodle, settings: Settings, config: Config, 
     ...diagnoseLog(settings, config),
     ...(config.enrol.welcomeMessages && config.moodle.wwwroot === null ? [warning('no-wwwroot')] : []),
     ...(await diagnoseCaches(config, settings)),
+    ...(await diagnoseListeners(config.moodle.codeDirectory)),
   ]
 }
 
@@ -217,6 +219,15 @@ function diagnoseTimeZone(zone: string): Finding {
   } catch {
     return problem('time-zone-unknown', EXIT.configuration, { zone })
   }
+}
+
+/** Plugins that Moodle itself would tell of what a run does. */
+async function diagnoseListeners(codeDirectory: string | null): Promise<Finding[]> {
+  const listeners = codeDirectory === null ? null : await unheardListeners(codeDirectory)
+  if (listeners === null) return []
+  if (listeners.length === 0) return [ok('no-listeners')]
+  const plugins = listeners.map(({ component, to }) => `${component} (${to.join(', ')})`).join('; ')
+  return [warning('listeners', { plugins, count: listeners.length })]
 }
 
 function diagnoseLog(settings: Settings, config: Config): Finding[] {

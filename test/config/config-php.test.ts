@@ -35,6 +35,7 @@ describe('values', () => {
     ["$CFG->missing ?? 'other'", 'other'],
     ["empty('0') ? 'yes' : 'no'", 'yes'],
     ["isset($CFG->missing) ? 'yes' : 'no'", 'no'],
+    ['\\some\\name::class', 'some\\name'],
     ["<<<'END'\n  text\n  END", 'text'],
   ])('%s', (php, expected) => {
     expect(setting(`$CFG->x = ${php};`, { SET: 'here' })).toEqual(expected)
@@ -43,6 +44,7 @@ describe('values', () => {
   test.each([
     'file_get_contents("/run/secret")',
     'SOME_CONSTANT',
+    'SomeClass::SOME_CONSTANT',
     '`hostname`',
     "getenv('NOT_SET')",
     "getenv('NOT_SET') ?: 'a default that the web server may not take'",

@@ -9,6 +9,7 @@ import type { OutputFormat } from '../../src/commands/context.ts'
 import { LANGUAGES, type Lang } from '../../src/messages/say.ts'
 import { LEDGER_RIGHTS, RIGHTS } from '../../src/moodle/rights.ts'
 import { freshSchool, type Overrides, type TestSchool } from '../database.ts'
+import { muc, mucSource, store } from '../moodle/caches/muc.ts'
 
 async function run(configPath: string, format: OutputFormat = 'json', lang: Lang = 'en', colour = false) {
   const stdout = new PassThrough()
@@ -260,6 +261,34 @@ describe('the Moodle', () => {
     const school = await schoolWith()
     const { wrong: found } = await wrong(school, { moodle: { wwwroot: null }, enrol: { welcomeMessages: true } })
     expect(found).toEqual(['warning no-wwwroot'])
+  })
+
+  test('caches that cannot be dropped from, and plugins that will not hear', async () => {
+    const school = await schoolWith()
+    const code = join(school.folder, 'code')
+    for (const folder of [join(school.dataroot, 'muc'), join(code, 'lib'), join(code, 'local/mentor/db')]) {
+      await mkdir(folder, { recursive: true })
+    }
+    const configPhp = join(code, 'config.php')
+    await writeFile(configPhp, '<?php $CFG = new stdClass();')
+    await writeFile(join(code, 'lib/components.json'), '{"plugintypes": {"local": "local"}}')
+    await writeFile(
+      join(code, 'local/mentor/db/events.php'),
+      "<?php $observers = [['eventname' => '\\core\\event\\role_assigned', 'callback' => 'x::y']];",
+    )
+    const redis = store('fast', 'redis', { configuration: { server: join(school.folder, 'nobody.sock') } })
+    const stores = { fast: redis, memory: store('memory', 'apcu') }
+    const both = Object.keys(stores).map(name => ({ mode: 1, store: name, sort: 1 }))
+    await writeFile(join(school.dataroot, 'muc/config.php'), mucSource(muc({ stores, modemappings: both })))
+    const { status, found } = await wrong(school, { moodle: { configPhp } })
+    expect(status).toBe(0)
+    expect(found).toMatchObject([
+      { code: 'cache-redis-unreachable', args: { store: 'fast', reason: expect.stringContaining('nobody.sock') } },
+      { code: 'cache-out-of-reach', args: { store: 'memory', plugin: 'apcu' } },
+      { code: 'listeners', args: { plugins: 'local_mentor (role_assigned)' } },
+    ])
+    await writeFile(join(school.dataroot, 'muc/config.php'), '')
+    expect((await wrong(school)).wrong).toEqual(['warning caches-unknown'])
   })
 
   test('several problems: the configuration is to be mended first', async () => {
