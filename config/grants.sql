@@ -57,4 +57,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON `mdl_user_enrolments` TO 'moodle-syncd'@
 GRANT SELECT, DELETE ON `mdl_user_lastaccess` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_user_preferences` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, CREATE ON `syncd_migration` TO 'moodle-syncd'@'localhost';
-GRANT SELECT, INSERT, UPDATE, CREATE ON `syncd_run` TO 'moodle-syncd'@'localhost';
+GRANT SELECT, INSERT, UPDATE, CREATE, ALTER ON `syncd_run` TO 'moodle-syncd'@'localhost';

@@ -77,6 +77,7 @@ function tree() {
     'moodle/consequences': 'what Moodle itself does because of a change: one file each, all of one shape',
     'moodle/caches': "Moodle's caches, which would show people what was",
     report: 'outcomes to text and JSON',
+    notify: 'who is told of what, beside the report',
     commands: 'one file for each command, named as typed',
     config: 'one table of options, and what makes a configuration of it',
     messages: 'every sentence that a person can read',
@@ -114,7 +115,7 @@ function consequenceList() {
 }
 
 /** The families of codes that docs/messages.md explains one by one; `###` and the code is the head of each. */
-const EXPLAINED = ['file-error', 'file-warning', 'row-error', 'row-warning', 'problem']
+const EXPLAINED = ['file-error', 'file-warning', 'row-error', 'row-warning', 'hold', 'problem']
 
 /** Puts the sentence of the program below the head of each code. @param {string} page */
 function withSentences(page) {

@@ -131,7 +131,14 @@ describe('the documentation', () => {
   })
 
   test('tells the exit status of each problem as the program does', () => {
-    const statuses: Record<string, number> = { usage: 64, unavailable: 69, bug: 70, tryLater: 75, configuration: 78 }
+    const statuses: Record<string, number> = {
+      usage: 64,
+      fileRefused: 65,
+      unavailable: 69,
+      bug: 70,
+      tryLater: 75,
+      configuration: 78,
+    }
     const page = read('docs/messages.md')
     const wrong = sources.flatMap(({ path, code }) =>
       [...code.matchAll(/new Problem\(\s*'([\w-]+)',(?:(?!new Problem)[\s\S])*?EXIT\.(\w+)/g)]

@@ -171,6 +171,8 @@ function statementNeeding(right: Right, quoted: string): string {
       return `EXPLAIN DELETE FROM ${quoted} WHERE id = 0`
     case 'CREATE':
       return `CREATE TABLE ${quoted} (id INT, id INT)`
+    case 'ALTER':
+      return `ALTER TABLE ${quoted} ADD COLUMN twice INT, ADD COLUMN twice INT`
     default:
       return `EXPLAIN SELECT ${/\((.+)\)/.exec(right)?.[1] ?? '*'} FROM ${quoted}`
   }

@@ -4,7 +4,7 @@
  */
 
 /** As GRANT has it. `SELECT (a, b)`: these columns only. */
-export type Right = 'SELECT' | `SELECT (${string})` | 'INSERT' | 'UPDATE' | 'DELETE' | 'CREATE'
+export type Right = 'SELECT' | `SELECT (${string})` | 'INSERT' | 'UPDATE' | 'DELETE' | 'CREATE' | 'ALTER'
 
 /** By table of Moodle, without prefix. What a Moodle does not have, as forums where that plugin was removed, it need not grant. */
 export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
@@ -66,5 +66,5 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
 /** The same for tables of our own, which have no prefix. With CREATE, rights can be granted before there is the table. */
 export const LEDGER_RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   syncd_migration: ['SELECT', 'INSERT', 'CREATE'],
-  syncd_run: ['SELECT', 'INSERT', 'UPDATE', 'CREATE'],
+  syncd_run: ['SELECT', 'INSERT', 'UPDATE', 'CREATE', 'ALTER'],
 }

@@ -205,7 +205,7 @@ describe('the database', () => {
       )
       expect(reader.found[0]!.args.missing).toBe(lacking.join('; '))
 
-      await grant(`INSERT, UPDATE, CREATE ON ${name}.*`)
+      await grant(`INSERT, UPDATE, CREATE, ALTER ON ${name}.*`)
       for (const [table, rights] of needed) {
         if (rights.includes('DELETE') && table !== 'mdl_user_lastaccess') await grant(`DELETE ON ${name}.${table}`)
       }
