@@ -1,11 +1,16 @@
 /** What a run drops from Moodle's caches: neither too little, nor before the commit, and not even a crash forgets it. */
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { access, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { access, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { loadConfig } from '../../src/config/load.ts'
+import { createLog } from '../../src/log.ts'
+import { run } from '../../src/run.ts'
+import { openStore } from '../../src/store/store.ts'
 import { PROGRAM } from '../build.ts'
 import { freshSchool, type TestSchool } from '../database.ts'
 import { muc, mucSource, SITE_IDENTIFIER, store } from '../moodle/caches/muc.ts'
@@ -279,17 +284,29 @@ describe('what cannot be dropped', () => {
   })
 
   test('and cannot be noted either, is not committed', async () => {
-    const moodle = await site()
-    await moodle.run(HARMLESS)
-    const running = join(moodle.school.dataroot, 'syncd/running')
-    const before = await readFile(join(moodle.school.dataroot, 'muc/config.php'))
-    onTestFinished(() => rm(running, { force: true }))
-    await rm(running, { recursive: true })
-    await writeFile(running, '')
-    const { status } = await moodle.run(ADD)
-    expect(status).not.toBe(0)
-    expect(await moodle.school.query('SELECT id FROM {groups_members} WHERE userid = 33')).toEqual([])
-    expect(await moodle.gone()).toEqual([])
-    expect(await readFile(join(moodle.school.dataroot, 'muc/config.php'))).toEqual(before)
+    const { school, ...moodle } = await site()
+    const config = await loadConfig(await school.writeConfig({ log: { level: 'silent' } }), {})
+    const store = await openStore(config.store.directory)
+    const path = join(school.folder, 'file.csv')
+    const unchanged = 'add;student;E1001;BIO-2;manual;;\n'.repeat(10_000)
+    await writeFile(path, `${ADD}${unchanged}add;student;E1010;BIO-2;manual;;\n`)
+    const onProgress = () => rmSync(store.folder.running, { recursive: true, force: true })
+    const running = run(
+      {
+        id: randomUUID(),
+        name: 'file.csv',
+        path,
+        namedAs: path,
+        simulate: false,
+        approval: 'none',
+        resumable: false,
+        onProgress,
+      },
+      { config, store, log: createLog(config.log), lang: 'en' },
+    )
+    await expect(running).rejects.toMatchObject({ code: 'cannot-record', exit: 69 })
+    expect(await school.query('SELECT id FROM {user_enrolments} WHERE userid = 33')).toHaveLength(1)
+    expect(await school.query('SELECT id FROM {user_enrolments} WHERE userid = 18 AND enrolid = 2')).toEqual([])
+    expect((await moodle.gone()).sort()).toEqual(OF_ADD)
   })
 })

@@ -4,11 +4,12 @@
  * be able to have files removed elsewhere.
  */
 import { randomBytes } from 'node:crypto'
-import { constants, unlink as unlinkWithCallback } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { constants, lstat as lstatWithCallback, type Stats, unlink as unlinkWithCallback } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { isComputed, textOf, truthOf } from '../../config/php-value.ts'
 import { failedWith } from '../../store/errno.ts'
+import { checkName } from '../../store/names.ts'
 import type { CacheStore } from './configuration.ts'
 import type { DefinitionName } from './definitions.ts'
 
@@ -24,7 +25,7 @@ export function folderOf(store: CacheStore, cacheDirectory: string): string | nu
 
 /** The path of a value's file below the folder of its definition. `cachestore_file::file_path_for_key` */
 export function pathBelowDefinition(store: CacheStore, name: string): readonly string[] {
-  const file = `${name}.cache`
+  const file = checkName(`${name}.cache`)
   return truthOf(store.settings.get('singledirectory') ?? null) ? [file] : [`${name.slice(0, 3)}-cache`, file]
 }
 
@@ -45,25 +46,30 @@ export async function removeFiles(
 ): Promise<void> {
   const base = await currentFolder(store, folder, definition)
   if (base === undefined) return
-  const isThere = new Map<string, Promise<boolean>>()
-  const remove = async (name: string): Promise<void> => {
-    const parts = pathBelowDefinition(store, name)
-    const file = join(base, ...parts)
-    const parent = parts.length === 1 ? base : join(base, parts[0]!)
-    let known = isThere.get(parent)
-    if (known === undefined) {
-      known = isOwnDirectory(parent)
-      isThere.set(parent, known)
-    }
-    if (await known) await unlink(file)
+  const byFolder = new Map<string, string[]>()
+  for (const name of names) {
+    const file = join(base, ...pathBelowDefinition(store, name))
+    const files = byFolder.get(dirname(file))
+    if (files === undefined) byFolder.set(dirname(file), [file])
+    else files.push(file)
   }
-  const waiting = names.values()
+  const there: string[] = []
+  await atOnce(byFolder, async ([parent, files]) => {
+    if (await isOwnDirectory(parent)) there.push(...files)
+  })
+  await atOnce(there, unlink)
+}
+
+/** Does the same with many things, some at once. One that fails does not keep the others. @throws the first error */
+async function atOnce<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items[Symbol.iterator]()
   const errors: unknown[] = []
-  const work = async (): Promise<void> => {
-    // One that cannot be removed must not keep the others.
-    for (const name of waiting) await remove(name).catch(error => errors.push(error))
+  const workOn = async (): Promise<void> => {
+    for (let next = waiting.next(); !next.done; next = waiting.next()) {
+      await work(next.value).catch(error => errors.push(error))
+    }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: AT_ONCE }, workOn))
   if (errors.length > 0) throw errors[0]
 }
 
@@ -114,24 +120,18 @@ async function currentFolder(
   const own = join(await realpath(folder), definitionFolder(definition))
   if (!(await isOwnDirectory(own))) return undefined
   if (!truthOf(store.settings.get('asyncpurge') ?? null)) return own
-  const purged = await lstat(join(own, '.lastpurged')).catch(absent)
+  const purged = await lstatIfThere(join(own, '.lastpurged'))
   if (purged === undefined) return undefined
   const revision = join(own, purged.mtime.toISOString().slice(0, 19).replace(/\D/g, ''))
   return (await isOwnDirectory(revision)) ? revision : undefined
 }
 
-const absent = (error: unknown): undefined => {
-  if (!failedWith(error, 'ENOENT', 'ENOTDIR')) throw error
-}
-
 /** Whether a path is a directory, and no link to one. */
-async function isOwnDirectory(path: string): Promise<boolean> {
-  return (await lstat(path).catch(absent))?.isDirectory() ?? false
-}
+const isOwnDirectory = async (path: string): Promise<boolean> => (await lstatIfThere(path))?.isDirectory() ?? false
 
 /** The store's own folder may be a link: that is the administrators' doing. */
 async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(absent))?.isDirectory() ?? false
+  return isOwnDirectory(await realpath(path).catch(() => path))
 }
 
 /** Makes a directory that Moodle can work in as in the one above, if it is not there. @returns its path */
@@ -160,11 +160,23 @@ async function handOver(handle: FileHandle, mode: number, uid: number, gid: numb
   await handle.chmod(mode)
 }
 
-/** Not by `fs/promises`: thousands of files that are not there would be thousands of traced errors. */
-const unlink = (path: string): Promise<void> =>
-  new Promise((resolve, reject) => {
+// Not by `fs/promises`: thousands of files that are not there would be thousands of traced errors.
+
+function lstatIfThere(path: string): Promise<Stats | undefined> {
+  return new Promise((resolve, reject) => {
+    lstatWithCallback(path, (error, stats) => {
+      if (error === null) resolve(stats)
+      else if (failedWith(error, 'ENOENT', 'ENOTDIR')) resolve(undefined)
+      else reject(error)
+    })
+  })
+}
+
+function unlink(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
     unlinkWithCallback(path, error => {
       if (error === null || failedWith(error, 'ENOENT')) resolve()
       else reject(error)
     })
   })
+}
