@@ -91,7 +91,7 @@ export interface RunResult {
 }
 
 /** How long a run waits for another one on the same Moodle, in seconds. */
-const WAIT_FOR_OTHER_RUN = 30
+export const WAIT_FOR_OTHER_RUN = 30
 
 /**
  * Runs a command file.
