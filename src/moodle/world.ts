@@ -349,9 +349,10 @@ async function loadParticipants(
     fill(course, userId, person => person.roles.add({ id, fate: 'stored', course, userId, roleId, component, itemId }))
   }
   if (!withGroups) return
+  // From the people to their groups: the other way round, every member of every group of these courses would be read.
   const memberships = await select<[number, number, number, string, number, number, string, number]>(
     moodle,
-    `SELECT m.id, m.groupid, m.userid, m.component, m.itemid, g.courseid, g.name, g.timemodified
+    `SELECT STRAIGHT_JOIN m.id, m.groupid, m.userid, m.component, m.itemid, g.courseid, g.name, g.timemodified
        FROM ${table(moodle, 'groups_members')} m JOIN ${table(moodle, 'groups')} g ON g.id = m.groupid
       WHERE m.userid IN (?) AND g.courseid IN (?) ORDER BY m.id`,
     [userIds, courseIds],

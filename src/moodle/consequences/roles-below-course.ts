@@ -21,7 +21,7 @@ export const rolesBelowCourse: Consequence = {
     if (!mayUnenrol || userIds.length === 0) return null
     const rows = await select<[number, number, number, string, number, number, number, number, string | null]>(
       moodle,
-      `SELECT a.id, a.userid, a.roleid, a.component, a.itemid, x.id, x.contextlevel, x.instanceid, x.path
+      `SELECT STRAIGHT_JOIN a.id, a.userid, a.roleid, a.component, a.itemid, x.id, x.contextlevel, x.instanceid, x.path
          FROM ${table(moodle, 'role_assignments')} a
          JOIN ${table(moodle, 'context')} x ON x.id = a.contextid AND x.contextlevel > 50
         WHERE a.userid IN (?) ORDER BY x.path, a.roleid, a.id`,
