@@ -68,7 +68,10 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
       showGlobalOptions: true,
       styleTitle: title => titles[title] ?? title,
       subcommandTerm: command =>
-        [command.name(), ...command.registeredArguments.map(each => `[${each.name()}]`)].join(' '),
+        [
+          command.name(),
+          ...command.registeredArguments.map(each => (each.required ? each.name() : `[${each.name()}]`)),
+        ].join(' '),
     })
     .helpCommand(false)
     .usage(t('help.program-usage'))
@@ -115,6 +118,27 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
     const { check } = await import('./commands/check.ts')
     end(await check(context()))
   })
+  command('runs', `${t('help.usage-options')} [ID]`)
+    .argument('[ID]', t('help.runs-id'))
+    .option('--retry-file', t('help.runs-retry-file'))
+    .action(async (id: string | undefined, { retryFile = false }: { retryFile?: boolean }) => {
+      const { runs } = await import('./commands/runs.ts')
+      end(await runs(context(), id, { retryFile }))
+    })
+  command('undo', `${t('help.usage-options')} ID`)
+    .argument('<ID>', t('help.undo-id'))
+    .option('--simulate', t('help.undo-simulate'))
+    .action(async (id: string, { simulate = false }: { simulate?: boolean }) => {
+      const { undo } = await import('./commands/undo.ts')
+      end(await undo(context(), id, { simulate }))
+    })
+  command('why', `${t('help.usage-options')} USER COURSE`)
+    .argument('<USER>', t('help.why-user'))
+    .argument('<COURSE>', t('help.why-course'))
+    .action(async (user: string, course: string) => {
+      const { why } = await import('./commands/why.ts')
+      end(await why(context(), user, course))
+    })
   command('demo', t('help.usage-options')).action(async () => {
     const { demo } = await import('./commands/demo.ts')
     end(await demo(context()))
@@ -159,6 +183,7 @@ const USAGE_ERRORS: Readonly<Record<string, string>> = {
   'commander.optionMissingArgument': 'value-missing',
   'commander.invalidArgument': 'wrong-value',
   'commander.excessArguments': 'too-many-arguments',
+  'commander.missingArgument': 'argument-missing',
 }
 
 async function explainUsage(error: CommanderError, lang: Lang): Promise<ExitStatus> {

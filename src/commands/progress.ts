@@ -12,14 +12,15 @@ export interface Progress {
 /** Runs that take no longer than a moment need no bar. */
 const SHOWN_FROM_ROWS = 2_000
 
-export function showProgress({ stderr, lang, colour }: CommandContext): Progress {
+/** @param sentence how far it is: `{value}` of `{total}` */
+export function showProgress({ stderr, lang, colour }: CommandContext, sentence = 'run.progress'): Progress {
   if (!stderr.isTTY) return { update: () => {}, end: () => {} }
   let bar: SingleBar | null = null
   return {
     update: (done, of) => {
       if (of < SHOWN_FROM_ROWS) return
       if (bar === null) {
-        const format = `{bar} {percentage} % | ${say(lang, 'run.progress', { value: '{value}', total: '{total}' })} | {eta_formatted}`
+        const format = `{bar} {percentage} % | ${say(lang, sentence, { value: '{value}', total: '{total}' })} | {eta_formatted}`
         bar = new SingleBar(
           { format, stream: stderr as NodeJS.WriteStream, clearOnComplete: true, hideCursor: colour },
           Presets.shades_classic,

@@ -67,10 +67,10 @@ function* causes(
 }
 
 /** A quoted cell may hold line ends, and whatever else a terminal would obey. */
-const onOneLine = (sentence: string): string => sentence.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+export const onOneLine = (sentence: string): string => sentence.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
 
 /** In the time zone of the server, as the names of files in the store are. */
-function localTime(time: Date, lang: Lang): string {
+export function localTime(time: Date, lang: Lang): string {
   return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', { dateStyle: 'long', timeStyle: 'medium' }).format(
     time,
   )

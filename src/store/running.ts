@@ -43,6 +43,17 @@ export async function end(store: Store, id: string): Promise<void> {
   await remove(recordPath(store, id))
 }
 
+/** Whether a run was begun that will be gone on with. */
+export async function isBegun(store: Store, id: string): Promise<boolean> {
+  try {
+    await lstat(recordPath(store, id))
+    return true
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
 /**
  * What was begun and is not concluded. A job whose file is in neither of its places was concluded, but for this note.
  *

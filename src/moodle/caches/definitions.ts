@@ -43,3 +43,17 @@ export interface StaleKeys {
 }
 
 export const isDefinitionName = (name: string): name is DefinitionName => Object.hasOwn(DEFINITIONS, name)
+
+/** Gathers what a chunk makes stale, each value once. */
+export function gatherStale(): {
+  readonly add: (definition: DefinitionName, key: string | number) => void
+  readonly all: () => StaleKeys[]
+} {
+  const stale = new Map<DefinitionName, Set<string>>()
+  return {
+    add: (definition, key) => {
+      stale.set(definition, (stale.get(definition) ?? new Set()).add(String(key)))
+    },
+    all: () => [...stale].map(([definition, keys]) => ({ definition, keys: [...keys] })),
+  }
+}

@@ -1,6 +1,6 @@
 /** Moodle's caches: what a change makes stale in them. Dropping it, after the commit, is `moodle/caches/`'s affair. */
 import type { Course, MoodleEvent } from '../../plan/world.ts'
-import { type DefinitionName, EVENTS } from '../caches/definitions.ts'
+import { EVENTS, gatherStale } from '../caches/definitions.ts'
 import type { Consequence } from './consequence.ts'
 
 export const caches: Consequence = {
@@ -13,11 +13,7 @@ export const caches: Consequence = {
     const isContactRole = (roleId: number): boolean =>
       // Without the setting, Moodle has a default that only its code knows.
       contactRoles === undefined || contactRoles.split(',').map(Number).includes(roleId)
-    const stale = new Map<DefinitionName, Set<string>>()
-    const add = (definition: DefinitionName, key: string | number): void => {
-      const keys = stale.get(definition) ?? new Set()
-      stale.set(definition, keys.add(String(key)))
-    }
+    const { add, all } = gatherStale()
     const addContacts = (course: Course): void => add('core/coursecontacts', course.id)
 
     const onEvent = (event: MoodleEvent): void => {
@@ -55,7 +51,7 @@ export const caches: Consequence = {
           add('availability_grade/scores', userId)
         },
       },
-      stale: () => [...stale].map(([definition, keys]) => ({ definition, keys: [...keys] })),
+      stale: all,
     }
   },
 }

@@ -1,0 +1,147 @@
+/** What an undo has done, as plain data, as text and as JSON: in the shape of other reports, as far as it goes. */
+import { type Lang, say } from '../messages/say.ts'
+import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
+import { localTime, onOneLine } from './text.ts'
+
+export interface UndoSummary {
+  /** Rows of the database, not of the file. */
+  rows: number
+  /** As before the run again. */
+  applied: number
+  /** So already. */
+  unchanged: number
+  /** Left as they are. */
+  failed: number
+  readonly changes: Record<UndoWord, number>
+  /** Rows that were left, by the reason. */
+  readonly errors: Partial<Record<LeftCode, number>>
+}
+
+export interface UndoReport {
+  /** The id of this run. */
+  readonly run: string
+  /** The run that it takes back. */
+  readonly undoes: { readonly id: string; readonly startedAt: Date }
+  readonly simulated: boolean
+  readonly startedAt: Date
+  readonly finishedAt: Date
+  /** The command file of the run that is taken back. */
+  readonly file: { readonly name: string; readonly sha256: string }
+  readonly summary: UndoSummary
+  readonly canBeUndone: boolean
+}
+
+export const emptyUndoSummary = (): UndoSummary => ({
+  rows: 0,
+  applied: 0,
+  unchanged: 0,
+  failed: 0,
+  changes: {
+    enrolled: 0,
+    enrolmentsUpdated: 0,
+    suspended: 0,
+    reactivated: 0,
+    unenrolled: 0,
+    rolesAssigned: 0,
+    rolesRemoved: 0,
+    groupsCreated: 0,
+    groupsRemoved: 0,
+    groupMembersAdded: 0,
+    groupMembersRemoved: 0,
+    gradesRestored: 0,
+    gradesRemoved: 0,
+    otherRows: 0,
+  },
+  errors: {},
+})
+
+/** Counts what became of a lot into the summary. */
+export function countUndone(summary: UndoSummary, { applied, unchanged, changes, left }: Undone): void {
+  summary.rows += applied + unchanged + left.length
+  summary.applied += applied
+  summary.unchanged += unchanged
+  summary.failed += left.length
+  for (const [word, number] of Object.entries(changes)) summary.changes[word as UndoWord] += number
+  for (const { code } of left) summary.errors[code] = (summary.errors[code] ?? 0) + 1
+}
+
+/** Tables whose rows have a name of their own in the sentences. */
+const NAMED: ReadonlySet<string> = new Set([
+  'communication_user',
+  'course_modules_completion',
+  'forum_subscriptions',
+  'grade_grades',
+  'groups',
+  'groups_members',
+  'quiz_attempts',
+  'role_assignments',
+  'user_enrolments',
+  'user_lastaccess',
+])
+
+/** The sentence about a row that stays as it is. */
+function sentenceOf({ table, id, code, args }: Left, lang: Lang): string {
+  const what = say(lang, `undo.what.${NAMED.has(table) ? table : 'other'}`, { ...args, table, id: String(id) })
+  return say(lang, `undo.left.${code}`, { what, reason: args.reason ?? '' })
+}
+
+/** The lines of the report, each with its line end. @param lots what became of each, in the order in which they were done */
+export async function* undoAsText(report: UndoReport, lots: AsyncIterable<Undone>, lang: Lang): AsyncGenerator<string> {
+  const { undoes, file, summary } = report
+  yield `${say(lang, report.simulated ? 'undo.title-simulated' : 'undo.title', {
+    run: undoes.id,
+    name: file.name,
+    started: localTime(undoes.startedAt, lang),
+  })}\n`
+  yield `${say(lang, 'report.run', {
+    run: report.run,
+    started: localTime(report.startedAt, lang),
+    seconds: Math.max(0, (report.finishedAt.getTime() - report.startedAt.getTime()) / 1000),
+  })}\n\n`
+  const { applied, unchanged, failed } = summary
+  yield `${say(lang, 'undo.outcomes', { applied, unchanged, failed })}\n`
+  for (const [name, number] of Object.entries(summary.changes)) {
+    if (number > 0) yield `  ${say(lang, `report.change.${name}`, { number })}\n`
+  }
+  if (report.simulated) yield `${say(lang, 'report.simulated')}\n`
+  else if (applied > 0) {
+    yield `\n${say(lang, report.canBeUndone ? 'undo.again' : 'report.cannot-be-undone', { run: report.run })}\n`
+  }
+  if (failed === 0) return
+  yield `\n${say(lang, 'undo.left')}\n`
+  for await (const { left } of lots) for (const one of left) yield `  ${onOneLine(sentenceOf(one, lang))}\n`
+}
+
+/** The pieces of the object, one row a line: those that stay as they are. */
+export async function* undoAsJson(report: UndoReport, lots: AsyncIterable<Undone>, lang: Lang): AsyncGenerator<string> {
+  const { changes, errors, ...outcomes } = report.summary
+  const head = {
+    run: report.run,
+    undoes: report.undoes.id,
+    simulated: report.simulated,
+    startedAt: report.startedAt.toISOString(),
+    finishedAt: report.finishedAt.toISOString(),
+    file: { ...report.file, outcome: 'processed', errors: [], warnings: [] },
+    summary: { ...outcomes, passedOver: 0, ...changes, errors, warnings: {} },
+    canBeUndone: report.canBeUndone,
+  }
+  yield `${JSON.stringify(head).slice(0, -1)},"rows":[`
+  let separator = '\n'
+  for await (const { left } of lots) {
+    for (const one of left) {
+      yield separator + JSON.stringify(leftAsJson(one, lang))
+      separator = ',\n'
+    }
+  }
+  yield ']}\n'
+}
+
+const leftAsJson = (left: Left, lang: Lang): object => ({
+  outcome: 'failed',
+  code: left.code,
+  table: left.table,
+  id: left.id,
+  ...(left.userId === null ? {} : { userId: left.userId }),
+  ...(left.courseId === null ? {} : { courseId: left.courseId }),
+  message: sentenceOf(left, lang),
+})

@@ -1,0 +1,319 @@
+/**
+ * THE LIFE OF AN UNDO: a run that has its changes from another run's journal, not from a file. The last changes are taken back
+ * first, some at a time, each lot with its checkpoint; it can be simulated, goes on after a crash, and has a journal of its own,
+ * by which it can be taken back in turn.
+ */
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { EXIT, Problem } from './errors.ts'
+import { cacheSite } from './moodle/caches/configuration.ts'
+import { openCaches } from './moodle/caches/drop.ts'
+import { dropNoted, type NotesGround, staleCaches } from './moodle/caches/notes.ts'
+import { type Moodle, withMoodle } from './moodle/connect.ts'
+import type { Change } from './moodle/journal.ts'
+import { keepOff } from './moodle/keep-off.ts'
+import {
+  bar,
+  beginReport,
+  finishRun,
+  journalBytesOf,
+  type Lease,
+  type LedgerEntry,
+  migrateLedger,
+  moveCheckpoint,
+  runsBeginning,
+  takeUp,
+  undosOf,
+} from './moodle/ledger.ts'
+import { withMoodleLock } from './moodle/lock.ts'
+import { loadSettings, loadSite } from './moodle/site.ts'
+import { takeBack, type Undone, type UndoRecording } from './moodle/undo.ts'
+import { rememberRows } from './moodle/undo-facts.ts'
+import { chooseReportFiles } from './report/files.ts'
+import {
+  countUndone,
+  emptyUndoSummary,
+  type UndoReport,
+  type UndoSummary,
+  undoAsJson,
+  undoAsText,
+} from './report/undo.ts'
+import { type RunGround, WAIT_FOR_OTHER_RUN } from './run.ts'
+import { replaceDurably } from './store/durable.ts'
+import { type Journal, putJournalAway, type ReadChanges, readingJournal, withJournal } from './store/journals.ts'
+import { type Lines, withLines } from './store/lines.ts'
+import { isBegun } from './store/running.ts'
+
+export interface UndoRequest {
+  /** The id of this run, unless it goes on with one that was interrupted. */
+  readonly id: string
+  /** The run to take back: its id, or so much of its beginning that it is the only one. */
+  readonly undoes: string
+  readonly simulate: boolean
+  /** How far it is: bytes of the journal, of how many. */
+  readonly onProgress?: (done: number, of: number) => void
+  /** The report, while all of it is at hand. Called once, at the end. */
+  readonly onReport?: (report: UndoReport, lots: () => AsyncIterable<Undone>) => Promise<void>
+  /** Aborted: the running lot is finished, and no other begun. */
+  readonly signal?: AbortSignal
+}
+
+export interface UndoResult {
+  /** `interrupted`: the signal came first; what is done is done, and undoing the run again does the rest. */
+  readonly outcome: 'processed' | 'interrupted'
+  readonly summary: UndoSummary
+}
+
+/** Rows that share a transaction. */
+const LOT_ROWS = 2_000
+
+/** What the steps of an undo share. */
+interface Undo {
+  readonly request: UndoRequest
+  readonly ground: RunGround
+  readonly moodle: Moodle
+  readonly caches: NotesGround
+  /** The run that is taken back. */
+  readonly original: LedgerEntry & { readonly journalBytes: number }
+  readonly summary: UndoSummary
+}
+
+/**
+ * Takes a run back.
+ * @throws Problem 64 where there is no such run, or nothing by which to take it back; 69 or 75 where it must be tried later
+ */
+export async function undo(request: UndoRequest, ground: RunGround): Promise<UndoResult> {
+  const { config, store, log } = ground
+  const now = new Date()
+  const caches: NotesGround = { drop: openCaches(config), folder: store.folder.running, log }
+  return withMoodle(config, async moodle => {
+    await keepOff(moodle, config, now)
+    const begin = async (): Promise<Undo> => {
+      const original = await findUndoable(moodle, ground, request.undoes)
+      log.info({ event: 'run-started', undoes: original.id, simulated: request.simulate }, 'undo started')
+      return { request, ground, moodle, caches, original, summary: emptyUndoSummary() }
+    }
+    if (request.simulate) return simulate(await begin(), now)
+    try {
+      return await withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, async () => {
+        await dropNoted(caches, 'all')
+        await migrateLedger(moodle)
+        return takeBackAndRecord(await begin(), now)
+      })
+    } finally {
+      await dropNoted(caches, 'all')
+    }
+  })
+}
+
+/** The run that is meant, if it can be taken back. @throws Problem that says why not */
+async function findUndoable(moodle: Moodle, { store }: RunGround, beginning: string): Promise<Undo['original']> {
+  const [entry, another] = await runsBeginning(moodle, beginning)
+  if (entry === undefined) throw new Problem('run-unknown', { run: beginning }, EXIT.usage)
+  if (another !== undefined) throw new Problem('run-ambiguous', { run: beginning }, EXIT.usage)
+  const { id, state, journalBytes } = entry
+  if (state === 'held') throw new Problem('run-held', { run: id }, EXIT.usage)
+  if (state !== 'finished') {
+    if (await isBegun(store, id)) throw new Problem('run-unfinished', { run: id }, EXIT.tryLater)
+    // Whoever works on it has the lock; where it is free, or ours, the run has been given up.
+    await withMoodleLock(moodle, 0, async () => {})
+  }
+  const undoneBy = await findUndo(moodle, id)
+  if (undoneBy !== null) throw new Problem('run-undone-already', { run: id, by: undoneBy.id }, EXIT.usage)
+  if (journalBytes === null) throw new Problem('journal-not-kept', { run: id }, EXIT.usage)
+  return { ...entry, journalBytes }
+}
+
+/** The run by which a run is taken back, and which has not been taken back in turn. */
+async function findUndo(moodle: Moodle, id: string): Promise<LedgerEntry | null> {
+  for (const undo of await undosOf(moodle, id)) {
+    if (undo.state === 'finished' && (await findUndo(moodle, undo.id)) === null) return undo
+  }
+  return null
+}
+
+/** The undo of a run that was interrupted, unless that has been taken back itself: what is left of it is done under its id. */
+async function findInterrupted(moodle: Moodle, id: string): Promise<string | null> {
+  for (const undo of await undosOf(moodle, id)) {
+    if (undo.state !== 'finished' && (await findUndo(moodle, undo.id)) === null) return undo.id
+  }
+  return null
+}
+
+/** Finds out what would be taken back; writes nothing to Moodle. */
+async function simulate(undo: Undo, startedAt: Date): Promise<UndoResult> {
+  const { request, original } = undo
+  const path = join(tmpdir(), `moodle-syncd-${request.id}.outcomes`)
+  try {
+    return await withLines<Undone, UndoResult>(path, 0, async outcomes => {
+      const recording: UndoRecording = {
+        begin: () => null,
+        record: async undone => {
+          await outcomes.add([undone])
+          await outcomes.sync()
+        },
+        committed: outcomes.commit,
+      }
+      const isDone = await readingJournal(undo.ground.store, original.id, original.journalBytes, changes =>
+        takeAllBack(undo, changes, original.journalBytes, () => recording),
+      )
+      if (!isDone) return ended(undo, startedAt, 'interrupted')
+      await request.onReport?.(reportOf(undo, request.id, startedAt, false), outcomes.read)
+      return ended(undo, startedAt, 'processed')
+    })
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+/** Takes back what is not yet, keeps what became of it, and writes the reports; each step can be done again. */
+async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
+  const { request, ground, moodle, original } = undo
+  const { store, lang } = ground
+  const { name, sha256 } = original
+  await bar(moodle, original.id)
+  const lease = await takeUp(moodle, {
+    id: (await findInterrupted(moodle, original.id)) ?? request.id,
+    name,
+    sha256,
+    startedAt: now,
+    undoes: original.id,
+  })
+  const { id, startedAt } = lease
+  // Beside its journal: it may be gone on with for as long as there is one.
+  const path = join(store.folder.undo, `${id}.outcomes`)
+  const result = await withLines<Undone, UndoResult>(path, lease.outcomesBytes, async outcomes => {
+    for await (const undone of outcomes.read()) countUndone(undo.summary, undone)
+    if (lease.state === 'running') {
+      const end = lease.last?.offset ?? original.journalBytes
+      const isDone = await readingJournal(store, original.id, original.journalBytes, changes =>
+        withJournal(store, id, lease.journalBytes, journal =>
+          takeAllBack(undo, changes, end, offset => recordingOf(moodle, lease, outcomes, journal, offset)),
+        ),
+      )
+      if (!isDone) return ended(undo, startedAt, 'interrupted')
+    }
+    const files =
+      lease.reportFiles ?? (await chooseReportFiles(store, `undo-${name}`, startedAt, { retry: false, held: false }))
+    await beginReport(moodle, lease, files)
+    const journalBytes = await journalBytesOf(moodle, lease)
+    const report = reportOf(undo, id, startedAt, journalBytes !== null)
+    await replaceDurably(files.text, stream => pipeline(undoAsText(report, outcomes.read(), lang), stream))
+    await replaceDurably(files.json, stream => pipeline(undoAsJson(report, outcomes.read(), lang), stream))
+    await request.onReport?.(report, outcomes.read)
+    await finishRun(moodle, lease, 'finished')
+    await putJournalAway(store, id, journalBytes)
+    return ended(undo, startedAt, 'processed')
+  })
+  if (result.outcome === 'processed') await rm(path, { force: true })
+  return result
+}
+
+/** What became of a lot, and the way back, are on the disk before it is committed together with the checkpoint. */
+function recordingOf(
+  moodle: Moodle,
+  lease: Lease,
+  outcomes: Lines<Undone>,
+  journal: Journal,
+  offset: number,
+): UndoRecording {
+  return {
+    begin: () => {
+      outcomes.forget()
+      return journal.begin()
+    },
+    record: async undone => {
+      await outcomes.add([undone])
+      const [outcomesBytes, journalBytes] = await Promise.all([outcomes.sync(), journal.sync()])
+      const rows = undone.applied + undone.unchanged + undone.left.length
+      await moveCheckpoint(moodle, lease, { rows, last: { offset, line: 0 }, outcomesBytes, journalBytes })
+    },
+    committed: () => {
+      outcomes.commit()
+      journal.commit()
+    },
+  }
+}
+
+/**
+ * Takes back what stands before an offset in the journal, the last first.
+ * @param recordingOf for a lot, by the offset of its first change: where the next lot ends
+ * @returns whether all is done
+ */
+async function takeAllBack(
+  { request, ground, moodle, caches, original, summary }: Undo,
+  changes: ReadChanges,
+  end: number,
+  recordingOf: (offset: number) => UndoRecording,
+): Promise<boolean> {
+  const { config, log } = ground
+  const settings = await loadSettings(moodle, config)
+  const shared = {
+    moodle,
+    config,
+    site: await loadSite(moodle, settings, config),
+    simulate: request.simulate,
+    remembered: rememberRows(),
+    staleCaches: staleCaches(caches, cacheSite(settings)),
+  }
+  for await (const lot of lots(changes, end)) {
+    if (request.signal?.aborted) return false
+    // Maintenance may begin at any time.
+    await keepOff(moodle, config, new Date())
+    const undone = await takeBack({ ...shared, recording: recordingOf(lot.offset) }, lot.changes, Date.now)
+    countUndone(summary, undone)
+    request.onProgress?.(original.journalBytes - lot.offset, original.journalBytes)
+    log.debug({ event: 'lot-undone', rows: summary.rows }, 'changes taken back')
+  }
+  return true
+}
+
+interface LotOfChanges {
+  readonly offset: number
+  readonly changes: readonly Change[]
+}
+
+async function* lots(changes: ReadChanges, end: number): AsyncGenerator<LotOfChanges> {
+  let gathered: Change[] = []
+  let rows = 0
+  let first = end
+  for await (const { offset, change } of changes(end)) {
+    gathered.push(change)
+    rows += change.rows.length
+    first = offset
+    if (rows < LOT_ROWS) continue
+    yield { offset, changes: gathered }
+    gathered = []
+    rows = 0
+  }
+  if (gathered.length > 0) yield { offset: first, changes: gathered }
+}
+
+function reportOf(
+  { request, original, summary }: Undo,
+  run: string,
+  startedAt: Date,
+  canBeUndone: boolean,
+): UndoReport {
+  const { id, name, sha256 } = original
+  return {
+    run,
+    undoes: { id, startedAt: original.startedAt },
+    simulated: request.simulate,
+    startedAt,
+    finishedAt: new Date(),
+    file: { name, sha256 },
+    summary,
+    canBeUndone,
+  }
+}
+
+function ended({ ground, summary }: Undo, startedAt: Date, outcome: UndoResult['outcome']): UndoResult {
+  const { rows, applied, unchanged, failed } = summary
+  const seconds = (Date.now() - startedAt.getTime()) / 1000
+  const event = outcome === 'processed' ? 'run-finished' : 'run-interrupted'
+  ground.log.info({ event, rows, applied, unchanged, failed, seconds }, 'undo ended')
+  return { outcome, summary }
+}
