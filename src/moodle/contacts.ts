@@ -39,9 +39,10 @@ export async function loadContacts(
     keyHolder: holders.of,
     onEvent: event => {
       if (event.name !== 'role-assigned' && event.name !== 'role-unassigned') return
-      for (const { inCourse } of [contacts, holders]) {
-        const held = inCourse.get(event.assignment.course.id)
-        if (held !== undefined) follow(held, event)
+      const { course, roleId } = event.assignment
+      for (const { roles, inCourse } of [contacts, holders]) {
+        const held = inCourse.get(course.id)
+        if (held !== undefined && roles.has(roleId)) follow(held, event)
       }
     },
   }
@@ -59,6 +60,8 @@ function follow(
 }
 
 interface Followed {
+  /** Those that matter. */
+  readonly roles: ReadonlySet<number>
   /** By course: the assignments in its own context, in the order of their ids. */
   readonly inCourse: ReadonlyMap<number, Held[]>
   readonly of: (course: Course) => number | null
@@ -92,6 +95,7 @@ async function loadCourseContacts(
     }
   }
   return {
+    roles: new Set(roles),
     inCourse,
     of: course => {
       const all = [...pathOf(course).flatMap(id => firstAbove.get(id) ?? []), ...(inCourse.get(course.id) ?? [])]
@@ -154,14 +158,13 @@ async function loadKeyHolders(
   userIds: readonly number[],
 ): Promise<Followed> {
   const deciding = await loadDeciding(moodle, courses)
-  const nobody: Followed = { inCourse: new Map(), of: () => null }
-  if (deciding.size === 0) return nobody
+  if (deciding.size === 0) return { roles: new Set(), inCourse: new Map(), of: () => null }
 
   const guest = Number(settings('', 'siteguest') ?? 0)
   const everybodysRole = Number(settings('', 'defaultuserroleid') ?? 0)
-  const roles = [...deciding.values()].flatMap(({ allowing, prohibiting }) => [...allowing, ...prohibiting])
+  const roles = new Set([...deciding.values()].flatMap(({ allowing, prohibiting }) => [...allowing, ...prohibiting]))
   const concerned = courses.filter(({ id }) => deciding.has(id))
-  const held = await selectHeld(moodle, [...new Set(roles)], [...new Set(concerned.flatMap(pathOf))])
+  const held = await selectHeld(moodle, [...roles], [...new Set(concerned.flatMap(pathOf))])
   const inCourse = new Map(concerned.map(({ id }) => [id, [] as Held[]]))
   const above = new Map(concerned.map(({ id }) => [id, [] as Held[]]))
   for (const course of concerned) {
@@ -189,6 +192,7 @@ async function loadKeyHolders(
     [guest, [...candidates]],
   )
   return {
+    roles,
     inCourse,
     of: course => {
       const decides = deciding.get(course.id)
@@ -229,11 +233,7 @@ async function loadDeciding(moodle: Moodle, courses: readonly Course[]): Promise
         if (permission === PROHIBIT) prohibiting.add(roleId)
       }
     }
-    const allowing = new Set(
-      [...decisive].flatMap(([roleId, permission]) =>
-        permission === ALLOW && !prohibiting.has(roleId) ? [roleId] : [],
-      ),
-    )
+    const allowing = new Set([...decisive].flatMap(([roleId, permission]) => (permission === ALLOW ? [roleId] : [])))
     if (allowing.size > 0) deciding.set(course.id, { allowing, prohibiting })
   }
   return deciding

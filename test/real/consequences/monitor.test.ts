@@ -147,6 +147,13 @@ describe('whether a rule is met', () => {
       subscribe({ module: 9, frequency: 2 }) + earlier(30, { instance: 9 }),
       0,
     ],
+    ['not by those of now, where it was told later', ONE, subscribe({ lastSent: 'UNIX_TIMESTAMP() + 60' }), 0],
+    [
+      'not by those that count for another subscription',
+      ONE,
+      subscribe({ frequency: 2, lastSent: 'UNIX_TIMESTAMP() - 60' }) + subscribe({ id: 6, frequency: 9 }) + earlier(90),
+      0,
+    ],
     ['not, where the subscription is inactive', ONE, subscribe({ inactive: 1 }), 0],
   ])('%s', async ([, csv, setup, times]) => {
     const school = held.current

@@ -148,6 +148,15 @@ describe('within one file', () => {
     ])
   })
 
+  test('who comes back twice has it once', async () => {
+    const csv = 'cid;uid;rolename;enrol\nHIST-GEO;E1025;student;manual\nHIST-GEO;E1025;student;self\n'
+    await held.current.apply(csv, { setup: ON + ITEM + LEFT, config: { enrol: { allowDisabledInstances: true } } })
+    expect(await grades(held.current)).toHaveLength(1)
+    expect(
+      await held.current.query('SELECT id FROM {user_enrolments} WHERE userid = 33 AND enrolid IN (4, 24)'),
+    ).toHaveLength(2)
+  })
+
   test('who comes back and leaves has none', async () => {
     await held.current.apply(`${HEAD}add;HIST-GEO;E1025;student;manual\ndel;HIST-GEO;E1025;;manual\n`, {
       setup: ON + ITEM + LEFT,
