@@ -128,6 +128,11 @@ export async function withMoodle<T>(config: Config, use: (moodle: Moodle) => Pro
     await connection.query(
       "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
     )
+    const [[server]] = await connection.query<RowDataPacket[]>('SELECT VERSION() AS version')
+    if (/MariaDB/i.test(String(server?.version))) {
+      // Lists of a thousand values would become subqueries, and with an order of tables that we ask for, whole tables be read.
+      await connection.query('SET SESSION in_predicate_conversion_threshold = 0')
+    }
     return await use({ connection, prefix: database.prefix, ...(await look(connection, database)) })
   } catch (error) {
     throw asProblem(error, database) ?? error
