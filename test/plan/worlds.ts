@@ -274,11 +274,14 @@ export function naturally(tables: Tables, before: Tables): Record<string, string
     rows.map(row => JSON.stringify(Object.entries(row).sort(([one], [other]) => (one < other ? -1 : 1)))).sort()
   const withoutId = <Row extends { id: number }>({ id: _, ...row }: Row): Omit<Row, 'id'> => row
   return {
+    // That of an activity is made when a forum asks what somebody may: a consequence, not the model's affair.
     context: told(
-      tables.context.map(row => ({
-        ...withoutId(row),
-        path: row.path.split('/').slice(1).map(Number).map(contextName),
-      })),
+      tables.context
+        .filter(({ contextlevel }) => contextlevel < 70)
+        .map(row => ({
+          ...withoutId(row),
+          path: row.path.split('/').slice(1).map(Number).map(contextName),
+        })),
     ),
     user_enrolments: told(tables.user_enrolments.map(withoutId)),
     role_assignments: told(

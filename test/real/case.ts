@@ -15,7 +15,7 @@ import { parse } from 'yaml'
 import { run } from '../../src/commands/run.ts'
 import type { Overrides, TestSchool } from '../database.ts'
 import { until } from '../until.ts'
-import { type Delta, deltaOf, loggedEvents } from './delta.ts'
+import { type Delta, deltaOf, loggedEvents, type Moment } from './delta.ts'
 import { type Snapshot, snapshot } from './snapshot.ts'
 
 export interface Outcome {
@@ -51,20 +51,26 @@ export async function runCase(
   simulate: boolean,
 ): Promise<{ readonly outcome: Outcome; readonly after: Snapshot }> {
   const own = (parse(await readPart(folder, 'config.yaml')) ?? {}) as Overrides
-  const configPath = await school.writeConfig({ ...own, log: { level: 'silent' } })
+  const { report, moment } = await runFile(school, join(folder, 'file.csv'), { config: own, simulate })
+  const after = await snapshot(school)
+  const delta = deltaOf(before, after, moment)
+  return { outcome: { rows: told(report), logged: loggedEvents(delta), delta }, after }
+}
+
+/** Runs a command file as `moodle-syncd run` does. */
+export async function runFile(
+  school: TestSchool,
+  path: string,
+  { config = {}, simulate = false }: { readonly config?: Overrides; readonly simulate?: boolean } = {},
+): Promise<{ readonly report: Report; readonly moment: Moment }> {
+  const configPath = await school.writeConfig({ ...config, log: { level: 'silent' } })
   const stdout = new PassThrough()
   const said = text(stdout)
+  const context = { configPath, format: 'json', lang: 'en', stdout, stderr: stdout, colour: false, env: {} } as const
   const from = seconds()
-  await run(
-    { configPath, format: 'json', lang: 'en', stdout, stderr: stdout, colour: false, env: {} },
-    join(folder, 'file.csv'),
-    { simulate },
-  )
+  await run(context, path, { simulate })
   stdout.end()
-  const report = JSON.parse(await said) as Report
-  const after = await snapshot(school)
-  const delta = deltaOf(before, after, { from, to: seconds() })
-  return { outcome: { rows: told(report), logged: loggedEvents(delta), delta }, after }
+  return { report: JSON.parse(await said) as Report, moment: { from, to: seconds() } }
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000)
@@ -75,7 +81,9 @@ export async function nextSecond(): Promise<void> {
   await until('the next second', () => (seconds() > now ? true : undefined))
 }
 
+/** As `run --format json` prints it: what tests look at. */
 interface Report {
+  readonly retryFile?: string
   readonly rows: readonly {
     readonly line: number
     readonly outcome: string
@@ -84,7 +92,8 @@ interface Report {
   }[]
 }
 
-const told = ({ rows }: Report): Record<string, string> =>
+/** Outcomes by line, in short. */
+export const told = ({ rows }: Pick<Report, 'rows'>): Record<string, string> =>
   Object.fromEntries(
     rows.map(({ line, outcome, code, warnings }) => [
       line,

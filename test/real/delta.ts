@@ -86,6 +86,7 @@ const USUAL: Readonly<Record<string, ToldRow>> = {
     idnumber: '',
     descriptionformat: 0,
     picture: 0,
+    hidepicture: 0,
     visibility: 0,
     participation: 1,
     timecreated: 'now',

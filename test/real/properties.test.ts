@@ -1,0 +1,208 @@
+/** What must hold of a run on a database, whatever a file says and whatever is in the school: beside a model that is plain. */
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { RowResult } from '../../src/plan/outcome.ts'
+import { freshSchool, type TestSchool } from '../database.ts'
+import { applyFile, type CommandFile, type Result, type Rules, type Tables } from '../plan/naive-model.ts'
+import {
+  type Cast,
+  commandFile,
+  GROUP_NAMES_IN_FILES,
+  type Settings,
+  school as schoolOf,
+  settings,
+} from '../plan/random.ts'
+import { naturally, rowsOf } from '../plan/worlds.ts'
+import { applyInChunks, withGround } from './chunk.ts'
+import { type Delta, deltaOf } from './delta.ts'
+import { differing, restore, type Snapshot, snapshot } from './snapshot.ts'
+
+const NOW = 1_790_000_000
+const USERS = { usual: ['E1001', 'e1001', 'E1005', 'twin'], odd: ['TWIN', 'Twin', 'tWIN', 'E1028', 'guest', 'nobody'] }
+const COURSES = { usual: ['BIO-2', 'bio-2', 'DEBAT'], odd: ['RIVIERE', 'nowhere'] }
+const ROLES = { usual: ['student', 'Teacher'], odd: ['coursecreator', 'nothing'] }
+
+let school: TestSchool
+let pristine: Snapshot
+let cast: Cast
+let equal: (one: string, other: string) => boolean
+
+beforeAll(async () => {
+  school = await freshSchool()
+  await school.query(
+    `INSERT INTO {user} (id, username, idnumber) VALUES (50, 'twin1', 'twin'), (51, 'twin2', 'Twin'), (52, 'twin3', 'TWIN');
+     UPDATE {user} SET idnumber = 'guest' WHERE id = 1`,
+  )
+  pristine = await snapshot(school)
+  cast = {
+    tables: await readTables(),
+    users: [9, 13, 50],
+    courses: [2, 7],
+    roles: [5, 4],
+    names: { users: USERS, courses: COURSES, roles: ROLES },
+  }
+  equal = await equalityOfServer()
+})
+
+/** The columns of the tables that the model knows. */
+const COLUMNS: { readonly [Name in keyof Tables]: readonly (keyof Tables[Name][number] & string)[] } = {
+  user: ['id', 'deleted', 'idnumber'],
+  course: ['id', 'category', 'shortname'],
+  course_categories: ['id', 'parent'],
+  role: ['id', 'shortname'],
+  role_context_levels: ['roleid', 'contextlevel'],
+  context: ['id', 'contextlevel', 'instanceid', 'path', 'depth'],
+  enrol: ['id', 'courseid', 'enrol', 'status', 'sortorder'],
+  user_enrolments: [
+    'id',
+    'enrolid',
+    'userid',
+    'status',
+    'timestart',
+    'timeend',
+    'modifierid',
+    'timecreated',
+    'timemodified',
+  ],
+  role_assignments: ['id', 'roleid', 'contextid', 'userid', 'component', 'itemid', 'timemodified', 'modifierid'],
+  groups: ['id', 'courseid', 'name', 'timecreated', 'timemodified'],
+  groups_members: ['id', 'groupid', 'userid', 'timeadded', 'component', 'itemid'],
+  cache_flags: ['id', 'flagtype', 'name', 'timemodified', 'value', 'expiry'],
+}
+
+/** Those of which a school's arrangement is made. */
+const ARRANGED = [
+  'context',
+  'enrol',
+  'user_enrolments',
+  'role_assignments',
+  'groups',
+  'groups_members',
+  'cache_flags',
+] as const
+
+async function readTables(): Promise<Tables> {
+  const tables: Record<string, unknown[]> = {}
+  for (const [name, columns] of Object.entries(COLUMNS)) {
+    const rows = await school.query(`SELECT ${columns.join(', ')} FROM {${name}} ORDER BY id`)
+    tables[name] = rows.map(row => ({ ...row }))
+  }
+  return tables as unknown as Tables
+}
+
+/** Makes the school as it is at the beginning, but for this arrangement. */
+async function arrange(tables: Tables, { enabledMethods, toolSyncInstalled }: Settings): Promise<Snapshot> {
+  await restore(school, differing(pristine, await snapshot(school), { butFor: ARRANGED }))
+  const statements = ARRANGED.flatMap(name => {
+    const rows = tables[name].map(row => COLUMNS[name].map(column => (row as Record<string, unknown>)[column]))
+    const into = `INSERT INTO {${name}} (${COLUMNS[name].map(column => `\`${column}\``).join(', ')}) VALUES ?`
+    return [`DELETE FROM {${name}}`, ...(rows.length === 0 ? [] : [school.connection.format(into, [rows])])]
+  })
+  await school.query(
+    `${statements.join(';\n')};
+     UPDATE {config} SET value = ? WHERE name = 'enrol_plugins_enabled';
+     DELETE FROM {config_plugins} WHERE plugin = 'tool_sync';
+     INSERT INTO {config_plugins} (plugin, name, value) SELECT 'tool_sync', 'version', '1' FROM DUAL WHERE ?`,
+    [enabledMethods.join(','), toolSyncInstalled],
+  )
+  return snapshot(school)
+}
+
+/** Asks the server itself which of all names that may come up it holds equal. */
+async function equalityOfServer(): Promise<typeof equal> {
+  const names = [USERS, COURSES, ROLES].flatMap(({ usual, odd }) => [...usual, ...odd])
+  const all = new Set([
+    ...names,
+    ...GROUP_NAMES_IN_FILES,
+    ...[cast.tables.user, cast.tables.course, cast.tables.role, cast.tables.groups].flatMap(rows =>
+      rows.map(row => ('idnumber' in row ? row.idnumber : 'shortname' in row ? row.shortname : row.name)),
+    ),
+  ])
+  await school.query(
+    'CREATE TEMPORARY TABLE {names} AS SELECT name FROM {groups} LIMIT 0; CREATE TEMPORARY TABLE {others} LIKE {names}',
+  )
+  for (const table of ['names', 'others'])
+    await school.query(`INSERT INTO {${table}} VALUES ?`, [[...all].map(name => [name])])
+  const pairs = await school.query<{ one: string; other: string }>(
+    'SELECT n.name AS one, o.name AS other FROM {names} n JOIN {others} o ON n.name = o.name',
+  )
+  await school.query('DROP TEMPORARY TABLE {names}; DROP TEMPORARY TABLE {others}')
+  const known = new Set(pairs.map(({ one, other }) => `${one}\0${other}`))
+  return (one, other) => known.has(`${one}\0${other}`)
+}
+
+interface Ran {
+  readonly results: Result[]
+  readonly changes: readonly (readonly string[])[]
+}
+
+function run(file: CommandFile, chosen: Settings, chunkRows: number, simulate = false): Promise<Ran> {
+  const { defaultCommand, protectManualGroups, allowDisabledInstances, allowedRoles } = chosen
+  const config = { enrol: { defaultCommand, protectManualGroups, allowDisabledInstances, allowedRoles } }
+  return withGround(school, { config, simulate }, async ground => {
+    const results = await applyInChunks(ground, rowsOf(file, defaultCommand), chunkRows, NOW)
+    return { results: results.map(told), changes: results.map(({ changes }) => changes) }
+  })
+}
+
+const told = ({ outcome, error, warnings }: RowResult): Result => ({
+  outcome,
+  code: error?.code ?? null,
+  warnings: warnings.map(({ code }) => code).sort(),
+})
+
+const rulesOf = (chosen: Settings): Rules => ({
+  ...chosen,
+  now: NOW,
+  actor: 2,
+  guest: 1,
+  sessionTimeout: 28_800,
+  maxGroupName: 254,
+  equal,
+})
+
+async function checksums(): Promise<unknown[]> {
+  const names = await school.query<Record<string, string>>('SHOW TABLES')
+  return school.query(`CHECKSUM TABLE ${names.map(row => `\`${Object.values(row)[0]}\``).join(', ')}`)
+}
+
+const delta = async (before: Snapshot): Promise<Delta> =>
+  deltaOf(before, await snapshot(school), { from: NOW, to: NOW })
+
+const chunkSize = fc.constantFrom(1, 7, 1_000)
+
+describe('a run', () => {
+  test('does what the plain model does, and a simulated one says so beforehand and writes nothing', async () => {
+    const everything = [schoolOf(cast), commandFile(cast), settings(cast), chunkSize, chunkSize] as const
+    await fc.assert(
+      fc.asyncProperty(...everything, async (tables, file, chosen, chunkRows, simulatedChunkRows) => {
+        await arrange(tables, chosen)
+        const sums = await checksums()
+        const simulated = await run(file, chosen, simulatedChunkRows, true)
+        expect(await checksums()).toEqual(sums)
+
+        const real = await run(file, chosen, chunkRows)
+        const plain = structuredClone(tables)
+        expect(real.results).toEqual(applyFile(file, plain, rulesOf(chosen)))
+        expect(naturally(await readTables(), tables)).toEqual(naturally(plain, tables))
+        expect(simulated).toEqual(real)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('leaves the same in every table, however it is cut into chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(schoolOf(cast), commandFile(cast), settings(cast), async (tables, file, chosen) => {
+        const left: { ran: Ran; delta: Delta }[] = []
+        for (const chunkRows of [1, 7, 1_000]) {
+          const before = await arrange(tables, chosen)
+          left.push({ ran: await run(file, chosen, chunkRows), delta: await delta(before) })
+        }
+        expect(left[1]).toEqual(left[0])
+        expect(left[2]).toEqual(left[0])
+      }),
+      { numRuns: 15 },
+    )
+  })
+})
