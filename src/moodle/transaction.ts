@@ -46,8 +46,6 @@ const ROW_ERRORS: ReadonlySet<string> = new Set([
 /** What a chunk needs beyond its facts. */
 export interface ChunkGround extends Ground {
   readonly rules: Rules
-  /** The database stays as it is. */
-  readonly simulate: boolean
   readonly recording: Recording
   readonly staleCaches: StaleCaches
 }

@@ -37,6 +37,8 @@ export interface Ground {
   readonly observers: readonly Observer[]
   /** Lasts as long as the run, so that a thing is said once for all chunks. */
   readonly warn: WarnOnce
+  /** The database stays as it is. */
+  readonly simulate: boolean
   /**
    * What earlier chunks of a simulated run have changed, which the database does not know. A real run begins every
    * chunk with nothing remembered.
@@ -95,7 +97,8 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
     changes: [],
   }
   const mayUnenrol = linked.length > 0 || commands.some(row => row.command === 'del')
-  const touchesGroups = mayUnenrol || commands.some(row => row.groupCommand !== null)
+  // Whom a simulated chunk changes is remembered, and not loaded again for a later one, which may touch groups.
+  const touchesGroups = ground.simulate || mayUnenrol || commands.some(row => row.groupCommand !== null)
   await loadParticipants(moodle, world, userIds, courseIds, touchesGroups)
 
   const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol, warn: ground.warn }
