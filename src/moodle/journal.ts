@@ -14,7 +14,7 @@ export interface Change {
   readonly columns: readonly string[]
   /** What was written, for rows that were inserted; else what was there before. */
   readonly rows: readonly (readonly Value[])[]
-  /** What all of the rows were changed to. Of those that were updated only. */
+  /** What all of the rows were changed to, in the columns that may be changed. Of those that were updated only. */
   readonly to?: Readonly<Record<string, Value>>
 }
 

@@ -181,8 +181,8 @@ async function removeAgain(lot: Lot, name: string, made: readonly Row[]): Promis
   for (const asMade of made) {
     const row = there.get(idOf(asMade))
     if (row === undefined) lot.unchanged += 1
-    else if (!isAs(row, asMade)) lot.left.push({ table: name, row, code: 'changed-since' })
     else if (used.has(idOf(row))) lot.left.push({ table: name, row, code: 'group-in-use' })
+    else if (!isAs(row, asMade)) lot.left.push({ table: name, row, code: 'changed-since' })
     else removable.push({ from: row, to: row })
   }
   await write(lot, name, 'inserted', removable, some => ({
@@ -200,11 +200,12 @@ async function setBack(lot: Lot, name: string, before: readonly Row[], to: Row):
   const times = TABLES[name]?.times ?? []
   const onlyTouched = Object.keys(to).every(column => times.includes(column))
   const changeable: Step[] = []
-  for (const asBefore of before) {
-    const row = there.get(idOf(asBefore))
+  for (const old of before) {
+    const row = there.get(idOf(old))
+    const asBefore = Object.fromEntries(Object.keys(to).map(column => [column, old[column]!]))
     if (row !== undefined && isAs(row, to)) changeable.push({ from: row, to: { ...row, ...asBefore } })
     else if (onlyTouched || (row !== undefined && isAs(row, asBefore))) lot.unchanged += 1
-    else lot.left.push({ table: name, row: row ?? asBefore, code: row === undefined ? 'gone' : 'changed-since' })
+    else lot.left.push({ table: name, row: row ?? old, code: row === undefined ? 'gone' : 'changed-since' })
   }
   await write(lot, name, 'updated', changeable, some => ({
     name,

@@ -233,7 +233,7 @@ async function deleteWhere(
   }
 }
 
-/** Keeps rows that are about to be deleted, as they are; from here on they are ours. @returns their ids */
+/** Keeps rows as they are, before they are deleted or changed; from here on they are ours. @returns their ids */
 async function keepBefore(
   moodle: Moodle,
   name: string,
@@ -277,14 +277,8 @@ async function updateRows(
     ids.sort((a, b) => a - b)
     for (const some of slices(ids)) {
       if (keep !== null) {
-        const before = await select<[number, ...Value[]]>(
-          moodle,
-          `SELECT id, ${columns.join(', ')} FROM ${table(moodle, name)} WHERE id IN (?) FOR UPDATE`,
-          [some],
-        )
         const to = Object.fromEntries(columns.map((column, at) => [column, values[at]!]))
-        if (before.length > 0)
-          await keep({ table: name, did: 'updated', columns: ['id', ...columns], rows: before, to })
+        await keepBefore(moodle, name, 'id IN (?)', [some], change => keep({ ...change, did: 'updated', to }))
       }
       await moodle.connection.query(`UPDATE ${table(moodle, name)} SET ${set} WHERE id IN (?)`, [...values, some])
     }
