@@ -41,8 +41,11 @@ const DAILY = '17 3 * * *'
 export async function daemon({ config, log, lang, signal }: DaemonGround): Promise<void> {
   const { intake, schedule } = config
   const now = () => new Date()
-  const failed = new AbortController()
-  const stop = AbortSignal.any([signal, failed.signal])
+  // Not AbortSignal.any: Node 20 may forget what it made.
+  const stopping = new AbortController()
+  const stop = stopping.signal
+  signal.addEventListener('abort', () => stopping.abort(), { once: true })
+  if (signal.aborted) stopping.abort()
   const closing: (() => unknown)[] = []
   try {
     const store = await openStore(config.store.directory)
@@ -96,7 +99,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     notifyStopping()
     log.info({ event: 'daemon-stopping' }, 'stopping, once the running chunk is done')
   } finally {
-    failed.abort()
+    stopping.abort()
     for (const close of closing.reverse()) await close()
   }
   log.info({ event: 'daemon-stopped' }, 'stopped')

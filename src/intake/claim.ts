@@ -77,8 +77,9 @@ function isFromSource(error: unknown): boolean {
 
 function vanished(error: unknown): Claimed {
   if (failedWith(error, 'ENOENT')) return { arrival: null, why: 'gone' }
-  // A link or a socket in its place, or a change while it was copied to another file system.
-  if (error instanceof FileChanged || failedWith(error, 'ELOOP', 'ENXIO')) return { arrival: null, why: 'changed' }
+  // A link, a socket or a directory in its place, or a change while it was copied to another file system.
+  if (error instanceof FileChanged || failedWith(error, 'ELOOP', 'ENXIO', 'ENOTDIR'))
+    return { arrival: null, why: 'changed' }
   throw error
 }
 

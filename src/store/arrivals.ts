@@ -2,7 +2,7 @@
  * Files that were taken from the drop directory and wait for their turn. Each has a folder of its own, so that it keeps
  * its name, whatever else is called so; the folders' names are the order of arrival, which so survives a restart.
  */
-import { lstat, mkdir, readdir, rename, rmdir } from 'node:fs/promises'
+import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { syncDirectory } from './durable.ts'
 import { failedWith } from './errno.ts'
@@ -43,9 +43,7 @@ export async function arrive(store: Store, source: Buffer, name: string, now: Da
 
 /** Puts back what should not have been taken, under its name or, where that is in use again, the next one. */
 export async function sendBack(store: Store, arrival: Arrival, directory: string): Promise<void> {
-  const path = arrivalPath(store, arrival)
-  if ((await lstat(path)).isDirectory()) await rename(path, join(directory, arrival.name))
-  else await moveInto(path, directory, numbered(arrival.name))
+  await moveInto(arrivalPath(store, arrival), directory, numbered(arrival.name))
   await leave(store, arrival.folder)
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { appendFile, chmod, mkdir, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -118,6 +118,32 @@ describe('taking', () => {
     await scanTwice(intake, memory)
     expect(contentsOf(intake)).toEqual(['text', 'half of'])
   })
+})
+
+test.each<[string, (path: string) => void]>([
+  ['a link', path => symlinkSync('secret.csv', path)],
+  ['a directory', path => mkdirSync(path)],
+  ['another file', path => writeFileSync(path, 'half of it')],
+])('what becomes %s in the very last moment is put back', async (_, make) => {
+  const intake = await freshIntake({ stableFor: 0 })
+  const path = await intake.drop('a.csv')
+  const other = join(intake.directory, '..', 'other')
+  make(other)
+  const { ino } = lstatSync(other)
+  // The time is asked for last when the file has been looked at, and is about to be taken.
+  const now = new Date()
+  now.getTime = () => {
+    if (lstatSync(other, { throwIfNoEntry: false }) !== undefined) {
+      rmSync(path)
+      renameSync(other, path)
+    }
+    return Date.now()
+  }
+  await scan({ ...intake, clock: { now: () => now, elapsed: () => 0 } }, newMemory())
+  expect(intake.taken()).toEqual([])
+  expect(lstatSync(path).ino).toBe(ino)
+  expect(await readdir(intake.directory)).toEqual(['a.csv'])
+  expect(await arrivalsOf(intake.store)).toEqual([])
 })
 
 describe('passed over', () => {
@@ -257,6 +283,21 @@ describe('locks', () => {
     await scan(watched, memory)
     expect(seen).toEqual([true])
     expect(await readdir(intake.directory)).toEqual([])
+  })
+
+  test('a feeder’s that comes while ours is made keeps everything, too', async () => {
+    const intake = await freshIntake({ stableFor: 0 })
+    await intake.drop('a.csv')
+    const inside = (name: string) => join(intake.directory, name)
+    const feeder = {
+      get clock() {
+        if (existsSync(inside('lock.txt'))) writeFileSync(inside('alock.txt'), '')
+        return intake.clock
+      },
+    }
+    await scan(Object.defineProperties({ ...intake }, Object.getOwnPropertyDescriptors(feeder)), newMemory())
+    expect(intake.taken()).toEqual([])
+    expect((await readdir(intake.directory)).sort()).toEqual(['a.csv', 'alock.txt'])
   })
 
   test('ours that a crash left is removed', async () => {

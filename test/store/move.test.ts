@@ -1,3 +1,4 @@
+import { appendFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { link, mkdir, readdir, readlink, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -53,6 +54,33 @@ test('from another file system, no link is followed, and it stays', async ({ ski
   expect(await readdir(to)).toEqual([])
   expect((await readdir(from)).sort()).toEqual(['directory', 'link', 'secret'])
 })
+
+test.for<[string, (path: string) => void]>([
+  ['written to', path => appendFileSync(path, 'more')],
+  [
+    'replaced',
+    path => {
+      writeFileSync(`${path}.new`, 'another')
+      renameSync(`${path}.new`, path)
+    },
+  ],
+])(
+  'a file that is %s while it is copied from another file system stays, and nothing else is left',
+  async (_, disturb) => {
+    const from = await folderElsewhere()
+    if (from === undefined) return
+    const to = await temporaryFolder()
+    const path = join(from, 'a.csv')
+    await writeFile(path, Buffer.alloc(64 * 1024 * 1024, 'x'))
+    const moved = moveInto(path, to, numbered('a.csv'))
+    const isCopying = () => readdirSync(to).some(name => name.endsWith('.tmp') && statSync(join(to, name)).size > 0)
+    while (!isCopying()) await new Promise(setImmediate)
+    disturb(path)
+    await expect(moved).rejects.toThrow(FileChanged)
+    expect(await readdir(to)).toEqual([])
+    expect(await readdir(from)).toEqual(['a.csv'])
+  },
+)
 
 test('a copy leaves the file where it is, and is another one', async () => {
   const folder = await temporaryFolder()

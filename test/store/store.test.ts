@@ -106,22 +106,29 @@ describe('arrivals', () => {
     expect(await readdir(store.folder.arrivals)).toEqual([])
   })
 
-  test('are sent back without overwriting, be they files, links or directories', async () => {
+  test('are sent back without overwriting', async () => {
     const { store, sync, drop } = await freshStore()
-    const file = await arrive(store, await drop('a.csv', 'first'), 'a.csv', NOW)
+    const arrival = await arrive(store, await drop('a.csv', 'first'), 'a.csv', NOW)
     await drop('a.csv', 'second')
-    await sendBack(store, file, sync)
-    await symlink('/nowhere', join(sync, 'link'))
-    await mkdir(join(sync, 'directory'))
-    for (const name of ['link', 'directory']) {
-      const folder = join(store.folder.arrivals, '000000000000001')
-      await mkdir(folder)
-      await (name === 'link' ? symlink('/nowhere', join(folder, name)) : mkdir(join(folder, name)))
-      await sendBack(store, { name, folder: '000000000000001' }, sync)
-    }
+    await sendBack(store, arrival, sync)
     expect(await filesIn(sync)).toEqual({ 'a.csv': 'second', 'a-2.csv': 'first' })
-    expect((await readdir(sync)).sort()).toEqual(['a-2.csv', 'a.csv', 'directory', 'link', 'link-2'])
     expect(await readdir(store.folder.arrivals)).toEqual([])
+  })
+
+  test('leave no empty folder behind a crash, nor half a copy', async () => {
+    const { store, drop } = await freshStore()
+    const arrival = await arrive(store, await drop('a.csv', 'text'), 'a.csv', NOW)
+    for (const [folder, name] of [
+      ['1', `.${process.pid}-0123456789ab.tmp`],
+      ['2', ''],
+    ] as const) {
+      const path = join(store.folder.arrivals, folder.padStart(15, '0'))
+      await mkdir(path)
+      if (name !== '') await writeFile(join(path, name), 'half')
+    }
+    await tidyStore(store, NOW)
+    expect(await readdir(store.folder.arrivals)).toEqual([arrival.folder])
+    expect(await arrivalsOf(store)).toEqual([arrival])
   })
 
   test('are not mixed up with what somebody else put there', async () => {
