@@ -56,5 +56,20 @@ GRANT SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailsto
 GRANT SELECT, INSERT, UPDATE, DELETE ON `mdl_user_enrolments` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_user_lastaccess` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_user_preferences` TO 'moodle-syncd'@'localhost';
+
+-- Tables of our own.
+
 GRANT SELECT, INSERT, CREATE ON `syncd_migration` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, UPDATE, CREATE, ALTER ON `syncd_run` TO 'moodle-syncd'@'localhost';
+
+-- What is needed beside to take a run back.
+
+GRANT DELETE ON `mdl_communication_user` TO 'moodle-syncd'@'localhost';
+GRANT INSERT ON `mdl_files` TO 'moodle-syncd'@'localhost';
+GRANT INSERT ON `mdl_forum_digests` TO 'moodle-syncd'@'localhost';
+GRANT INSERT ON `mdl_forum_read` TO 'moodle-syncd'@'localhost';
+GRANT INSERT ON `mdl_forum_track_prefs` TO 'moodle-syncd'@'localhost';
+GRANT DELETE ON `mdl_grade_grades_history` TO 'moodle-syncd'@'localhost';
+GRANT SELECT ON `mdl_groupings_groups` TO 'moodle-syncd'@'localhost';
+GRANT DELETE ON `mdl_groups` TO 'moodle-syncd'@'localhost';
+GRANT INSERT ON `mdl_user_lastaccess` TO 'moodle-syncd'@'localhost';

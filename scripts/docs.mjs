@@ -14,7 +14,7 @@ const inProject = path => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const read = path => readFileSync(inProject(path), 'utf8')
 
 /** @type {typeof import('../src/moodle/rights.ts')} */
-const { LEDGER_RIGHTS, RIGHTS } = await import(new URL('../dist/moodle/rights.js', import.meta.url).href)
+const { LEDGER_RIGHTS, RIGHTS, UNDO_RIGHTS } = await import(new URL('../dist/moodle/rights.js', import.meta.url).href)
 /** @type {typeof import('../src/moodle/consequences/index.ts')} */
 const { consequences } = await import(new URL('../dist/moodle/consequences/index.js', import.meta.url).href)
 /** @type {Record<string, string>} */
@@ -57,11 +57,19 @@ function grants() {
 -- Moodle does not have (of a plugin that was removed, or of a later version) makes an error that does not matter: --force
 -- goes on. Whether all is granted that is needed, \`moodle-syncd check\` says.
 `
-  const tables = Object.entries(RIGHTS).map(([table, rights]) => /** @type {const} */ ([`mdl_${table}`, rights]))
-  const lines = [...tables, ...Object.entries(LEDGER_RIGHTS)].map(
-    ([table, rights]) => `GRANT ${rights.join(', ')} ON \`${table}\` TO 'moodle-syncd'@'localhost';`,
-  )
-  return `${head}\n${lines.join('\n')}\n`
+  const granted = (/** @type {string} */ table, /** @type {readonly string[]} */ rights) =>
+    `GRANT ${rights.join(', ')} ON \`${table}\` TO 'moodle-syncd'@'localhost';`
+  const ofMoodle = (/** @type {Readonly<Record<string, readonly string[]>>} */ all) =>
+    Object.entries(all).map(([table, rights]) => granted(`mdl_${table}`, rights))
+  return [
+    head,
+    ...ofMoodle(RIGHTS),
+    '\n-- Tables of our own.\n',
+    ...Object.entries(LEDGER_RIGHTS).map(([table, rights]) => granted(table, rights)),
+    '\n-- What is needed beside to take a run back.\n',
+    ...ofMoodle(UNDO_RIGHTS),
+    '',
+  ].join('\n')
 }
 
 /** Every file of src, folder by folder in the order in which a command file meets them, with its opening sentence. */

@@ -10,7 +10,7 @@ import { diagnoseCaches } from './caches/diagnosis.ts'
 import { connect, type Moodle, select, withMoodle } from './connect.ts'
 import { NEWEST_KNOWN, reasonToKeepOff } from './keep-off.ts'
 import { unheardListeners } from './listeners.ts'
-import { LEDGER_RIGHTS, RIGHTS, type Right } from './rights.ts'
+import { LEDGER_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from './rights.ts'
 import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
 
 /** What the tests run on, as major and minor number. */
@@ -120,22 +120,31 @@ function diagnoseTables(moodle: Moodle): Finding {
 }
 
 async function diagnoseRights(moodle: Moodle): Promise<Finding[]> {
-  const missing: string[] = []
   const unseen: string[] = []
-  const ask = async (name: string, rights: readonly Right[]): Promise<void> => {
+  const missingOf = async (name: string, rights: readonly Right[]): Promise<string[]> => {
+    const missing: string[] = []
     for (const right of rights) if (!(await isAllowed(moodle, right, name))) missing.push(`${right} ON ${name}`)
+    return missing
   }
+  const missing: string[] = []
   for (const [name, rights] of Object.entries(RIGHTS)) {
     const full = moodle.prefix + name
     // Who has no right to a table is not told whether it is there.
-    if (moodle.columns.has(name)) await ask(full, rights)
+    if (moodle.columns.has(name)) missing.push(...(await missingOf(full, rights)))
     else if (!(await isAllowed(moodle, rights[0]!, full))) unseen.push(full)
   }
-  for (const [name, rights] of Object.entries(LEDGER_RIGHTS)) await ask(name, rights)
+  for (const [name, rights] of Object.entries(LEDGER_RIGHTS)) missing.push(...(await missingOf(name, rights)))
+  const forUndo: string[] = []
+  for (const [name, rights] of Object.entries(UNDO_RIGHTS)) {
+    if (!unseen.includes(moodle.prefix + name)) forUndo.push(...(await missingOf(moodle.prefix + name, rights)))
+  }
   return [
     missing.length === 0
       ? ok('rights')
       : problem('rights-missing', EXIT.configuration, { missing: missing.join('; '), count: missing.length }),
+    ...(forUndo.length === 0
+      ? []
+      : [warning('undo-rights-missing', { missing: forUndo.join('; '), count: forUndo.length })]),
     ...(unseen.length === 0 ? [] : [warning('tables-unseen', { tables: unseen.join(', ') })]),
   ]
 }

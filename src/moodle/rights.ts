@@ -6,7 +6,7 @@
 /** As GRANT has it. `SELECT (a, b)`: these columns only. */
 export type Right = 'SELECT' | `SELECT (${string})` | 'INSERT' | 'UPDATE' | 'DELETE' | 'CREATE' | 'ALTER'
 
-/** By table of Moodle, without prefix. What a Moodle does not have, as forums where that plugin was removed, it need not grant. */
+/** What a run needs, by table of Moodle, without prefix. What a Moodle does not have, as quizzes where that plugin was removed, it need not grant. */
 export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   cache_flags: ['SELECT', 'INSERT', 'UPDATE'],
   capabilities: ['SELECT'],
@@ -61,6 +61,19 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   user_enrolments: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   user_lastaccess: ['SELECT', 'DELETE'],
   user_preferences: ['SELECT'],
+}
+
+/** What is needed beside those to take a run back, which deletes what a run inserts, and inserts what it deletes. */
+export const UNDO_RIGHTS: Readonly<Record<string, readonly Right[]>> = {
+  communication_user: ['DELETE'],
+  files: ['INSERT'],
+  forum_digests: ['INSERT'],
+  forum_read: ['INSERT'],
+  forum_track_prefs: ['INSERT'],
+  grade_grades_history: ['DELETE'],
+  groupings_groups: ['SELECT'],
+  groups: ['DELETE'],
+  user_lastaccess: ['INSERT'],
 }
 
 /** The same for tables of our own, which have no prefix. With CREATE, rights can be granted before there is the table. */

@@ -7,7 +7,7 @@ import { describe, expect, inject, test } from 'vitest'
 import { check } from '../../src/commands/check.ts'
 import type { OutputFormat } from '../../src/commands/context.ts'
 import { LANGUAGES, type Lang } from '../../src/messages/say.ts'
-import { LEDGER_RIGHTS, RIGHTS } from '../../src/moodle/rights.ts'
+import { LEDGER_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from '../../src/moodle/rights.ts'
 import { freshSchool, type Overrides, type TestSchool } from '../database.ts'
 import { muc, mucSource, store } from '../moodle/caches/muc.ts'
 
@@ -18,6 +18,8 @@ async function run(configPath: string, format: OutputFormat = 'json', lang: Lang
   stdout.end()
   return { status, said: await said }
 }
+
+type Rights = Readonly<Record<string, readonly Right[]>>
 
 interface Found {
   level: string
@@ -195,24 +197,28 @@ describe('the database', () => {
       const as = { moodle: { database: { user, password: 'Secret-1' } } }
       await grant(`SELECT ON ${name}.*`)
       const reader = await wrong(school, as)
-      expect(reader).toMatchObject({ status: 78, wrong: ['problem rights-missing'] })
-      const needed = [
-        ...Object.entries(RIGHTS).map(([table, rights]) => [`mdl_${table}`, rights] as const),
-        ...Object.entries(LEDGER_RIGHTS),
-      ]
-      const lacking = needed.flatMap(([table, rights]) =>
-        rights.filter(right => !right.startsWith('SELECT')).map(right => `${right} ON ${table}`),
-      )
-      expect(reader.found[0]!.args.missing).toBe(lacking.join('; '))
+      expect(reader).toMatchObject({ status: 78, wrong: ['problem rights-missing', 'warning undo-rights-missing'] })
+      const lacking = (needed: Rights, prefix: string): string[] =>
+        Object.entries(needed).flatMap(([table, rights]) =>
+          rights.filter(right => !right.startsWith('SELECT')).map(right => `${right} ON ${prefix}${table}`),
+        )
+      expect(reader.found.map(({ args }) => args.missing)).toEqual([
+        [...lacking(RIGHTS, 'mdl_'), ...lacking(LEDGER_RIGHTS, '')].join('; '),
+        lacking(UNDO_RIGHTS, 'mdl_').join('; '),
+      ])
 
       await grant(`INSERT, UPDATE, CREATE, ALTER ON ${name}.*`)
-      for (const [table, rights] of needed) {
-        if (rights.includes('DELETE') && table !== 'mdl_user_lastaccess') await grant(`DELETE ON ${name}.${table}`)
+      for (const [table, rights] of Object.entries(RIGHTS)) {
+        if (rights.includes('DELETE') && table !== 'user_lastaccess') await grant(`DELETE ON ${name}.mdl_${table}`)
       }
+      await grant(`DELETE ON ${name}.mdl_groups`)
       const { found } = await wrong(school, as)
-      expect(found.map(({ args }) => args.missing)).toEqual(['DELETE ON mdl_user_lastaccess'])
+      expect(found.map(({ args }) => args.missing)).toEqual([
+        'DELETE ON mdl_user_lastaccess',
+        'DELETE ON mdl_communication_user; DELETE ON mdl_grade_grades_history',
+      ])
 
-      await grant(`DELETE ON ${name}.mdl_user_lastaccess`)
+      await grant(`DELETE ON ${name}.*`)
       expect(await wrong(school, as)).toMatchObject({ status: 0, wrong: [] })
     } finally {
       await school.query(`DROP USER ${user}@'%', ${user}@localhost`)

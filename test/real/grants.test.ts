@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { check } from '../../src/commands/check.ts'
 import type { CommandContext } from '../../src/commands/context.ts'
 import { run } from '../../src/commands/run.ts'
-import { LEDGER_RIGHTS, RIGHTS } from '../../src/moodle/rights.ts'
+import { undo } from '../../src/commands/undo.ts'
+import { LEDGER_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from '../../src/moodle/rights.ts'
 import { freshSchool, type Overrides, type TestSchool } from '../database.ts'
 
 const PASSWORD = 'Secret-1'
@@ -72,6 +73,11 @@ del;MATHS-1;E1011;;lti;;;
 /** One row by each other identifier of a user. */
 const IDENTIFIERS = { id: '26', username: 'rose.mitchell', email: 'rose.mitchell@school.example' } as const
 
+interface RunReport {
+  readonly run: string
+  readonly rows: readonly { readonly outcome: string }[]
+}
+
 interface Case {
   readonly config: string
   readonly file: string
@@ -110,12 +116,6 @@ async function grantAll(): Promise<void> {
   }
 }
 
-async function change(verb: 'GRANT' | 'REVOKE', right: string, table: string): Promise<void> {
-  for (const host of HOSTS) {
-    await school.query(`${verb} ${right} ON ${table} ${verb === 'GRANT' ? 'TO' : 'FROM'} '${USER}'@'${host}'`)
-  }
-}
-
 function contextFor(configPath: string): { context: CommandContext; said: Promise<string> } {
   const stdout = new PassThrough()
   const said = text(stdout)
@@ -123,20 +123,22 @@ function contextFor(configPath: string): { context: CommandContext; said: Promis
   return { context, said }
 }
 
-async function runCase({ config, file }: Case, simulate = false): Promise<unknown> {
+async function runCase({ config, file }: Case, simulate = false): Promise<RunReport> {
   const { context, said } = contextFor(config)
   try {
-    await run(context, file, { simulate })
+    await run(context, file, { simulate, approve: false })
   } finally {
     context.stdout.end()
   }
-  return JSON.parse(await said)
+  return JSON.parse(await said) as RunReport
 }
 
-/** Whether a run ends with an error of the database. That it does not with all rights is another test's affair. */
-async function fails(one: Case, simulate: boolean): Promise<boolean> {
+const takeBack = (run: string): Promise<number> => undo(contextFor(everything.config).context, run, { simulate: false })
+
+/** Whether something ends with an error of the database. That it does not with all rights is tested as well. */
+async function fails(work: () => Promise<unknown>): Promise<boolean> {
   try {
-    await runCase(one, simulate)
+    await work()
     return false
   } catch (error) {
     for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) if ('sqlState' in cause) return true
@@ -144,16 +146,34 @@ async function fails(one: Case, simulate: boolean): Promise<boolean> {
   }
 }
 
+type Rights = Readonly<Record<string, readonly Right[]>>
+
 /** Every right by itself; of several columns, each. */
-function* rightsOneByOne(): Generator<readonly [table: string, right: string]> {
-  const tables = Object.entries(RIGHTS).map(([table, rights]) => [`mdl_${table}`, rights] as const)
-  for (const [table, rights] of [...Object.entries(LEDGER_RIGHTS), ...tables]) {
-    for (const right of rights) {
+function* oneByOne(rights: Rights, prefix: string): Generator<readonly [table: string, right: string]> {
+  for (const [table, all] of Object.entries(rights)) {
+    for (const right of all) {
       const columns = /^SELECT \((.+)\)$/.exec(right)?.[1]?.split(', ')
-      if (columns === undefined) yield [table, right]
-      else for (const column of columns) yield [table, `SELECT (${column})`]
+      if (columns === undefined) yield [prefix + table, right]
+      else for (const column of columns) yield [prefix + table, `SELECT (${column})`]
     }
   }
+}
+
+/** The rights without which something does not fail. */
+async function needless(
+  rights: Iterable<readonly [table: string, right: string]>,
+  isNeeded: () => Promise<boolean>,
+): Promise<string[]> {
+  const found: string[] = []
+  for (const [table, right] of rights) {
+    for (const host of HOSTS) await school.query(`REVOKE ${right} ON ${table} FROM '${USER}'@'${host}'`)
+    if (right === 'CREATE' || right === 'ALTER') {
+      await school.query(`DROP TABLE IF EXISTS ${Object.keys(LEDGER_RIGHTS).join(', ')}`)
+    }
+    if (!(await isNeeded())) found.push(`${right} ON ${table}`)
+    for (const host of HOSTS) await school.query(`GRANT ${right} ON ${table} TO '${USER}'@'${host}'`)
+  }
+  return found
 }
 
 describe('with the published grants', () => {
@@ -166,37 +186,31 @@ describe('with the published grants', () => {
     expect(JSON.parse(await said).findings).toContainEqual(expect.objectContaining({ code: 'rights', level: 'ok' }))
   })
 
-  test('each right is needed: without it, some run fails', async () => {
-    const needless: string[] = []
-    for (const [table, right] of rightsOneByOne()) {
-      await change('REVOKE', right, table)
-      if (right === 'CREATE' || right === 'ALTER')
-        await school.query(`DROP TABLE IF EXISTS ${Object.keys(LEDGER_RIGHTS).join(', ')}`)
-      let isNeeded = false
-      for (const other of others) isNeeded ||= await fails(other, true)
+  test('each right is needed by a run: without it, some run fails', async () => {
+    const someRunFails = async (): Promise<boolean> => {
+      for (const other of others) if (await fails(() => runCase(other, true))) return true
       // Last, since this one would change the school if it did not fail.
-      isNeeded ||= await fails(everything, false)
-      if (!isNeeded) needless.push(`${right} ON ${table}`)
-      await change('GRANT', right, table)
+      return fails(() => runCase(everything))
     }
-    expect(needless).toEqual([])
+    const rights = [...oneByOne(LEDGER_RIGHTS, ''), ...oneByOne(RIGHTS, 'mdl_')]
+    expect(await needless(rights, someRunFails)).toEqual([])
   })
 
-  test('a run does all that it can do', async () => {
-    const outcomes = async (one: Case, simulate: boolean) => {
-      const { rows } = (await runCase(one, simulate)) as { rows: { outcome: string }[] }
-      return rows.map(({ outcome }) => outcome)
-    }
-    for (const other of others) expect(await outcomes(other, true)).toEqual(['applied'])
-    const expected = FILE.trim()
-      .split('\n')
-      .slice(1)
-      .map(line => (line.startsWith('gone') ? 'failed' : 'applied'))
-    expect(await outcomes(everything, false)).toEqual(expected)
+  test('a run does all that it can do, and all of it can be taken back, for which the other rights are needed', async () => {
+    const outcomes = ({ rows }: RunReport) => rows.map(({ outcome }) => outcome)
+    for (const other of others) expect(outcomes(await runCase(other, true))).toEqual(['applied'])
+    const report = await runCase(everything)
+    const lines = FILE.trim().split('\n').slice(1)
+    expect(outcomes(report)).toEqual(lines.map(line => (line.startsWith('gone') ? 'failed' : 'applied')))
+
+    // Whoever may not see groupings is not told that there are any: nothing fails, but a group in one may be removed.
+    const { groupings_groups: _, ...failing } = UNDO_RIGHTS
+    expect(await needless(oneByOne(failing, 'mdl_'), () => fails(() => takeBack(report.run)))).toEqual([])
+    expect(await takeBack(report.run)).toBe(0)
   })
 })
 
-test('every table that a statement names is one of them', async () => {
+test('every table that a statement names is one to which rights are needed', async () => {
   const folder = new URL('../../src/moodle/', import.meta.url)
   const files = (await readdir(folder, { recursive: true })).filter(name => name.endsWith('.ts'))
   const sources = await Promise.all(files.map(name => readFile(new URL(name, folder), 'utf8')))
