@@ -1,5 +1,18 @@
 /** Dropping values from Moodle's caches where they really are: in files, and in a real Redis. */
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -188,6 +201,16 @@ describe('events', () => {
     expect((await stat(path)).mode & 0o7777).toBe(0o664)
     expect((await stat(dirname(path))).mode & 0o7777).toBe(0o2775)
     expect(await left(files)).toHaveLength(1)
+  })
+
+  test.runIf(process.getuid?.() === 0)('written by root, belong to whom Moodle’s folder belongs to', async () => {
+    await writeMuc()
+    await mkdir(files, { recursive: true })
+    await chown(files, 33, 34)
+    await drop(event('changesincategoryenrolment'))
+    for (const path of [join(files, file), dirname(join(files, file))]) {
+      expect(await stat(path)).toMatchObject({ uid: 33, gid: 34 })
+    }
   })
 
   test('replace what was there, though it is somebody else’s', async () => {

@@ -3,7 +3,7 @@
 type Php = string | number | boolean | readonly Php[] | { readonly [key: string]: Php }
 
 /** A definition as Moodle 4.5 has it, with what a test wants otherwise. */
-export const definition = (name: string, own: Record<string, Php> = {}): Record<string, Php> => {
+const definition = (name: string, own: Record<string, Php> = {}): Record<string, Php> => {
   const [component = '', area = ''] = name.split('/')
   return { mode: 1, component, area, selectedsharingoption: 2, userinputsharingkey: '', sharingoptions: 15, ...own }
 }
