@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { RowResult } from '../../src/plan/outcome.ts'
-import { freshSchool, type TestSchool } from '../database.ts'
-import { applyFile, type CommandFile, type Result, type Rules, type Tables } from '../plan/naive-model.ts'
+import type { TestSchool } from '../database.ts'
+import { applyFile, type CommandFile, type Result, type Rules } from '../plan/naive-model.ts'
 import {
   type Cast,
   commandFile,
@@ -15,102 +15,28 @@ import {
 import { naturally, rowsOf } from '../plan/worlds.ts'
 import { applyInChunks, withGround } from './chunk.ts'
 import { type Delta, deltaOf } from './delta.ts'
-import { differing, restore, type Snapshot, snapshot } from './snapshot.ts'
+import { openRandomSchool, type RandomSchool } from './random-school.ts'
+import { type Snapshot, snapshot } from './snapshot.ts'
 
 const NOW = 1_790_000_000
-const USERS = { usual: ['E1001', 'e1001', 'E1005', 'twin'], odd: ['TWIN', 'Twin', 'tWIN', 'E1028', 'guest', 'nobody'] }
-const COURSES = { usual: ['BIO-2', 'bio-2', 'DEBAT'], odd: ['RIVIERE', 'nowhere'] }
-const ROLES = { usual: ['student', 'Teacher'], odd: ['coursecreator', 'nothing'] }
-
 let school: TestSchool
-let pristine: Snapshot
 let cast: Cast
+let readTables: RandomSchool['readTables']
+let arrange: RandomSchool['arrange']
 let equal: (one: string, other: string) => boolean
 
 beforeAll(async () => {
-  school = await freshSchool()
-  await school.query(
-    `INSERT INTO {user} (id, username, idnumber) VALUES (50, 'twin1', 'twin'), (51, 'twin2', 'Twin'), (52, 'twin3', 'TWIN');
-     UPDATE {user} SET idnumber = 'guest' WHERE id = 1`,
-  )
-  pristine = await snapshot(school)
-  cast = {
-    tables: await readTables(),
-    users: [9, 13, 50],
-    courses: [2, 7],
-    roles: [5, 4],
-    names: { users: USERS, courses: COURSES, roles: ROLES },
-  }
+  const opened = await openRandomSchool()
+  school = opened.school
+  cast = opened.cast
+  readTables = opened.readTables
+  arrange = opened.arrange
   equal = await equalityOfServer()
 })
 
-/** The columns of the tables that the model knows. */
-const COLUMNS: { readonly [Name in keyof Tables]: readonly (keyof Tables[Name][number] & string)[] } = {
-  user: ['id', 'deleted', 'idnumber'],
-  course: ['id', 'category', 'shortname'],
-  course_categories: ['id', 'parent'],
-  role: ['id', 'shortname'],
-  role_context_levels: ['roleid', 'contextlevel'],
-  context: ['id', 'contextlevel', 'instanceid', 'path', 'depth'],
-  enrol: ['id', 'courseid', 'enrol', 'status', 'sortorder'],
-  user_enrolments: [
-    'id',
-    'enrolid',
-    'userid',
-    'status',
-    'timestart',
-    'timeend',
-    'modifierid',
-    'timecreated',
-    'timemodified',
-  ],
-  role_assignments: ['id', 'roleid', 'contextid', 'userid', 'component', 'itemid', 'timemodified', 'modifierid'],
-  groups: ['id', 'courseid', 'name', 'timecreated', 'timemodified'],
-  groups_members: ['id', 'groupid', 'userid', 'timeadded', 'component', 'itemid'],
-  cache_flags: ['id', 'flagtype', 'name', 'timemodified', 'value', 'expiry'],
-}
-
-/** Those of which a school's arrangement is made. */
-const ARRANGED = [
-  'context',
-  'enrol',
-  'user_enrolments',
-  'role_assignments',
-  'groups',
-  'groups_members',
-  'cache_flags',
-] as const
-
-async function readTables(): Promise<Tables> {
-  const tables: Record<string, unknown[]> = {}
-  for (const [name, columns] of Object.entries(COLUMNS)) {
-    const rows = await school.query(`SELECT ${columns.join(', ')} FROM {${name}} ORDER BY id`)
-    tables[name] = rows.map(row => ({ ...row }))
-  }
-  return tables as unknown as Tables
-}
-
-/** Makes the school as it is at the beginning, but for this arrangement. */
-async function arrange(tables: Tables, { enabledMethods, toolSyncInstalled }: Settings): Promise<Snapshot> {
-  await restore(school, differing(pristine, await snapshot(school), { butFor: ARRANGED }))
-  const statements = ARRANGED.flatMap(name => {
-    const rows = tables[name].map(row => COLUMNS[name].map(column => (row as Record<string, unknown>)[column]))
-    const into = `INSERT INTO {${name}} (${COLUMNS[name].map(column => `\`${column}\``).join(', ')}) VALUES ?`
-    return [`DELETE FROM {${name}}`, ...(rows.length === 0 ? [] : [school.connection.format(into, [rows])])]
-  })
-  await school.query(
-    `${statements.join(';\n')};
-     UPDATE {config} SET value = ? WHERE name = 'enrol_plugins_enabled';
-     DELETE FROM {config_plugins} WHERE plugin = 'tool_sync';
-     INSERT INTO {config_plugins} (plugin, name, value) SELECT 'tool_sync', 'version', '1' FROM DUAL WHERE ?`,
-    [enabledMethods.join(','), toolSyncInstalled],
-  )
-  return snapshot(school)
-}
-
 /** Asks the server itself which of all names that may come up it holds equal. */
 async function equalityOfServer(): Promise<typeof equal> {
-  const names = [USERS, COURSES, ROLES].flatMap(({ usual, odd }) => [...usual, ...odd])
+  const names = Object.values(cast.names).flatMap(({ usual, odd }) => [...usual, ...odd])
   const all = new Set([
     ...names,
     ...GROUP_NAMES_IN_FILES,
