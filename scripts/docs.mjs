@@ -141,15 +141,20 @@ function withSentences(page) {
     .join('')
 }
 
-/** The sentences of check and of faults in the configuration, which say by themselves what to do. */
+/** Sentences that say by themselves what to do. */
 function otherSentences() {
-  const families = ['check', 'configuration']
-  return families
-    .map(family => {
+  /** @type {Record<string, string>} */
+  const heads = {
+    'check.': 'Findings of check',
+    'configuration.': 'Faults of a configuration',
+    'undo.left.': 'What an undo leaves as it is',
+  }
+  return Object.entries(heads)
+    .map(([family, head]) => {
       const lines = Object.entries(sentences)
-        .filter(([key]) => key.startsWith(`${family}.`) && !/^check\.(level-|would-)/.test(key))
-        .map(([key, sentence]) => `- \`${key.slice(family.length + 1)}\` ${shown(sentence)}`)
-      return [`### ${family === 'check' ? 'Findings of check' : 'Faults of a configuration'}`, '', ...lines].join('\n')
+        .filter(([key]) => key.startsWith(family) && !/^check\.(level-|would-)/.test(key))
+        .map(([key, sentence]) => `- \`${key.slice(family.length)}\` ${shown(sentence)}`)
+      return [`### ${head}`, '', ...lines].join('\n')
     })
     .join('\n\n')
 }
