@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT, Problem } from '../src/errors.ts'
-import { createLog, type Logger } from '../src/log.ts'
+import { createLog, type Logger, warnOnce } from '../src/log.ts'
 
 let folder: string
 let descriptor: number
@@ -107,4 +107,21 @@ test('no password is written, however deep', () => {
     }),
   )
   expect(line).not.toContain('hunter')
+})
+
+test('what is said once is not said again, unless of something else', () => {
+  const lines = linesOf(log => {
+    const warn = warnOnce(log)
+    for (const course of [4, 4, 5]) warn('rooms-unchanged', 'rooms stay as they are', { course })
+    warn('rooms-unchanged', 'rooms stay as they are')
+  })
+  expect(lines.map(line => JSON.parse(line))).toEqual(
+    [{ course: 4 }, { course: 5 }, {}].map(fields => ({
+      level: 'warn',
+      time: expect.any(String),
+      event: 'rooms-unchanged',
+      msg: 'rooms stay as they are',
+      ...fields,
+    })),
+  )
 })
