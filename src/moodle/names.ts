@@ -70,10 +70,11 @@ function groupBy<Item, Key>(items: readonly Item[], key: (item: Item) => Key): M
 }
 
 /**
- * By id only digits can be equal to anything: the server would take `5x` for 5.
- * A column of three-byte characters holds no name with others, and asking for one would cost the index.
+ * Whether a value of the column can be equal to a name, so that the server may be asked for it.
+ * By id only digits can be equal to anything: the server would take `5x` for 5. A column of three-byte characters holds no
+ * name with others, and asking for one is an error there, or costs the index.
  */
-function canBeEqual(moodle: Moodle, by: NameColumn, name: string): boolean {
+export function canBeEqual(moodle: Moodle, by: NameColumn, name: string): boolean {
   if (by.column === 'id') return /^\d{1,18}$/.test(name)
   const characterSet = moodle.columns.get(by.table)?.get(by.column)?.characterSet
   return characterSet === 'utf8mb4' || !/[\u{10000}-\u{10FFFF}]/u.test(name)
@@ -83,7 +84,7 @@ const NAMES_A_QUESTION = 500
 
 /**
  * Keys that are the same for names that the database holds equal in this column, and only for those: the weights of the
- * names under the column's own collation (`WEIGHT_STRING`), trailing blanks left out where the collation pads.
+ * names under the column's own collation (`WEIGHT_STRING`), blanks at the end left out where the collation pads.
  */
 export async function equalityKeys(
   moodle: Moodle,
@@ -97,21 +98,36 @@ export async function equalityKeys(
     return keys
   }
   const facts = moodle.columns.get(by.table)?.get(by.column)
-  const collation = safeWord(facts?.collation)
-  const characterSet = safeWord(facts?.characterSet)
-  const inCollation = `CONVERT(? USING ${characterSet}) COLLATE ${collation}`
-  const [[pads] = [0]] = await select<[number]>(moodle, `SELECT ${inCollation} = ${inCollation}`, ['a', 'a '])
+  const inCollation = `CONVERT(? USING ${safeWord(facts?.characterSet)}) COLLATE ${safeWord(facts?.collation)}`
+  const weight = `HEX(WEIGHT_STRING(${inCollation}))`
+  const [[pads, blank, blanks] = [0, '', '']] = await select<[number, string, string]>(
+    moodle,
+    `SELECT ${inCollation} = ${inCollation}, ${weight}, ${weight}`,
+    ['a', 'a ', ' ', '  '],
+  )
   const compared = (name: string): string => (pads === 1 ? name.replace(/ +$/, '') : name)
-  for (let from = 0; from < wanted.length; from += NAMES_A_QUESTION) {
-    const some = wanted.slice(from, from + NAMES_A_QUESTION)
+  // Other characters may weigh as much as a blank: a no-break space does, where Moodle has kept one at the end of a name.
+  // Where a collation has several levels, what stands at the end is the weights of the last, which cannot be told apart.
+  const passedOver = pads === 1 && blanks === blank + blank ? blank : ''
+  // Converted, a name that the column cannot hold would be equal to one with question marks. No weight looks like this.
+  for (const name of wanted) if (!canBeEqual(moodle, by, name)) keys.set(name, `?${name}`)
+  const askable = wanted.filter(name => !keys.has(name))
+  for (let from = 0; from < askable.length; from += NAMES_A_QUESTION) {
+    const some = askable.slice(from, from + NAMES_A_QUESTION)
     const rows = await select<[number, string]>(
       moodle,
-      some.map((_, i) => `SELECT ${i}, HEX(WEIGHT_STRING(${inCollation}))`).join(' UNION ALL '),
+      some.map((_, i) => `SELECT ${i}, ${weight}`).join(' UNION ALL '),
       some.map(compared),
     )
-    for (const [i, weight] of rows) keys.set(some[i]!, weight)
+    for (const [i, weights] of rows) keys.set(some[i]!, withoutEnd(weights, passedOver))
   }
   return keys
+}
+
+function withoutEnd(text: string, end: string): string {
+  let rest = text
+  while (end !== '' && rest.endsWith(end)) rest = rest.slice(0, -end.length)
+  return rest
 }
 
 /** Names of character sets and collations come from `information_schema`, and cannot be parameters. */

@@ -23,7 +23,7 @@ import { type Moodle, select, table } from './connect.ts'
 import type { Consequence, Needs, Prepared } from './consequences/consequence.ts'
 import { linkedCourseIds } from './consequences/linked-courses.ts'
 import { groupOf } from './groups.ts'
-import { equalityKeys, findByName } from './names.ts'
+import { canBeEqual, equalityKeys, findByName } from './names.ts'
 import type { Settings } from './site.ts'
 
 /** What stays the same for all chunks of a run. */
@@ -264,12 +264,16 @@ async function loadGroups(
 ): Promise<Map<string, string>> {
   const names = new Set(rows.flatMap(row => (row.groupCommand === null ? [] : row.groups)))
   if (names.size === 0 || courseIds.length === 0) return new Map()
-  const found = await select<[number, number, string, number]>(
-    moodle,
-    `SELECT id, courseid, name, timemodified FROM ${table(moodle, 'groups')}
-      WHERE courseid IN (?) AND name IN (?) ORDER BY id`,
-    [courseIds, [...names]],
-  )
+  const askable = [...names].filter(name => canBeEqual(moodle, GROUP_NAME, name))
+  const found =
+    askable.length === 0
+      ? []
+      : await select<[number, number, string, number]>(
+          moodle,
+          `SELECT id, courseid, name, timemodified FROM ${table(moodle, 'groups')}
+            WHERE courseid IN (?) AND name IN (?) ORDER BY id`,
+          [courseIds, askable],
+        )
   const keys = await equalityKeys(moodle, GROUP_NAME, [...names, ...found.map(([, , name]) => name)])
   for (const [id, courseId, name, timeModified] of found) {
     const course = courses.get(courseId)!
