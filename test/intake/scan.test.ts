@@ -154,7 +154,7 @@ describe('passed over', () => {
     await symlink('../secret', inside('link.csv'))
     await symlink('/nowhere', inside('dangling.csv'))
     await mkdir(inside('directory.csv'))
-    execFileSync('mkfifo', [inside('fifo.csv')])
+    execFileSync('/usr/bin/mkfifo', [inside('fifo.csv')])
     const memory = newMemory()
     for (let looks = 0; looks < 3; looks++) await scan(intake, memory)
     expect(intake.taken()).toEqual([])

@@ -151,7 +151,7 @@ describe('the drop directory', () => {
     await writeFile(join(site.school.dataroot, 'secret.csv'), adding('E1018'))
     await symlink('../secret.csv', inside('link.csv'))
     await mkdir(inside('directory.csv'))
-    execFileSync('mkfifo', [inside('fifo.csv')])
+    execFileSync('/usr/bin/mkfifo', [inside('fifo.csv')])
     const names = ['a\nb.csv', '-rf', `${'é'.repeat(125)}a.csv`, 'z.csv']
     for (const name of names) await writeFile(inside(name), adding('E1019'))
     const latin1 = Buffer.concat([Buffer.from(`${site.sync}/`), Buffer.from('\xe9t\xe9.csv', 'latin1')])

@@ -80,7 +80,7 @@ export interface Site {
   readonly store: string
   /** Drops a file as a careful feeder does: under a name that is passed over, then renamed. */
   readonly drop: (name: string, content: string) => Promise<void>
-  /** The files in the store, without their stamps, and without what is noted of runs in progress. */
+  /** The files in the store, without their stamps, and without what is noted of runs for the program itself. */
   readonly stored: () => Promise<Record<string, string>>
   /** What has begun and is not concluded. Notes on Moodle's caches stay for some seconds, and are not meant. */
   readonly noted: () => Promise<string[]>
@@ -102,7 +102,7 @@ export async function newSite(overrides: Overrides = {}): Promise<Site> {
       await rename(join(sync, `${name}.part`), join(sync, name))
     },
     stored: async () => {
-      const files = Object.entries(await filesIn(store)).filter(([name]) => !name.startsWith('running/'))
+      const files = Object.entries(await filesIn(store)).filter(([name]) => !/^(running|undo)\//.test(name))
       return Object.fromEntries(files.map(([name, text]) => [name.replace(STAMP, ''), text]))
     },
     noted: async () => (await readdir(join(store, 'running'))).filter(name => !name.endsWith('.stale')),
