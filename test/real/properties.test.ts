@@ -117,18 +117,55 @@ describe('a run', () => {
     )
   })
 
-  test('leaves the same in every table, however it is cut into chunks', async () => {
+  test('leaves the same in every table, however it is cut into chunks, and a simulated one says the same', async () => {
+    const everything = [schoolOf(cast), commandFile(cast), settings(cast), links, chunkSize] as const
     await fc.assert(
-      fc.asyncProperty(schoolOf(cast), commandFile(cast), settings(cast), async (tables, file, chosen) => {
+      fc.asyncProperty(...everything, async (tables, file, chosen, linked, simulatedChunkRows) => {
+        const school = { ...chosen, enabledMethods: [...chosen.enabledMethods, 'meta'] }
         const left: { ran: Ran; delta: Delta }[] = []
         for (const chunkRows of [1, 7, 1_000]) {
-          const before = await arrange(tables, chosen)
-          left.push({ ran: await run(file, chosen, chunkRows), delta: await delta(before) })
+          await arrange(tables, school)
+          const before = await link(linked)
+          left.push({ ran: await run(file, school, chunkRows), delta: await delta(before) })
         }
         expect(left[1]).toEqual(left[0])
         expect(left[2]).toEqual(left[0])
+        await arrange(tables, school)
+        await link(linked)
+        expect(await run(file, school, simulatedChunkRows, true)).toEqual(left[0]!.ran)
       }),
       { numRuns: 15 },
     )
   })
 })
+
+/** How courses follow each other: BIO-2 is followed by DEBAT, and that by ENG-A1. */
+interface Links {
+  readonly unenrolaction: number
+  readonly syncall: number
+  readonly nosyncroleids: string
+  /** Whether who comes to DEBAT by the link joins a group there. */
+  readonly group: boolean
+}
+
+const links: fc.Arbitrary<Links> = fc.record({
+  unenrolaction: fc.integer({ min: 0, max: 3 }),
+  syncall: fc.integer({ min: 0, max: 1 }),
+  nosyncroleids: fc.constantFrom('', '4'),
+  group: fc.boolean(),
+})
+
+async function link({ group, ...settings }: Links): Promise<Snapshot> {
+  await school.query(
+    `INSERT INTO {groups} (id, courseid, name) VALUES (900, 7, 'Linked');
+     INSERT INTO {enrol} (id, enrol, courseid, customint1, customint2) VALUES (900, 'meta', 7, 2, ?), (901, 'meta', 5, 7, NULL)`,
+    [group ? 900 : 0],
+  )
+  for (const [name, value] of Object.entries(settings)) {
+    await school.query(`UPDATE {config_plugins} SET value = ? WHERE plugin = 'enrol_meta' AND name = ?`, [
+      String(value),
+      name,
+    ])
+  }
+  return snapshot(school)
+}
