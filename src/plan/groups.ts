@@ -2,7 +2,7 @@
 import { addMember, createGroup, removeMember } from './operations.ts'
 import type { RowWarning } from './outcome.ts'
 import type { Resolved, Rules } from './plan-row.ts'
-import { type Course, type Group, type Membership, type Participant, participant, type World } from './world.ts'
+import { byId, type Course, type Group, type Membership, type Participant, participant, type World } from './world.ts'
 
 /** What a name is among the groups of a course: `certain` is false where it was only equal for the database. */
 type Match = { readonly group: Group; readonly warning: RowWarning['code'] | null } | null
@@ -72,7 +72,8 @@ function leaveNamed(
 
 function leaveOthers(names: readonly string[], person: Participant, world: World, rules: Rules): void {
   const kept = new Set(names.map(name => findGroup(person.course, name, world)?.group))
-  for (const membership of [...person.memberships.values()]) {
+  const inOrder = [...person.memberships.values()].sort((a, b) => byId(a.group, b.group))
+  for (const membership of inOrder) {
     if (!kept.has(membership.group) && mayLeave(membership, rules)) removeMember(world, membership)
   }
 }

@@ -15,7 +15,7 @@ import type {
   RoleAssignment,
   World,
 } from './world.ts'
-import { change, insert, participant, remove } from './world.ts'
+import { byId, change, insert, participant, remove } from './world.ts'
 
 /**
  * Tells everyone who listens. What listeners raise waits until they have all heard this one.
@@ -139,9 +139,7 @@ export function unenrol(world: World, enrolment: Enrolment): void {
   markDirty(world, userId)
 }
 
-/** Rows that have no id yet were made last. */
-const byId = (a: { id: number | null }, b: { id: number | null }): number =>
-  (a.id ?? Infinity) - (b.id ?? Infinity) || 0
+;(a.id ?? Infinity) - (b.id ?? Infinity) || 0
 
 /** In the order that InnoDB's indexes give Moodle, which asks for none: by role, then id. */
 const rolesInOrder = (person: Participant): RoleAssignment[] =>

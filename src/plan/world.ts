@@ -16,6 +16,10 @@ export interface Stored {
   fate: Fate
 }
 
+/** Sorts rows as they were made: those that have no id yet were made last. */
+export const byId = (a: Pick<Stored, 'id'>, b: Pick<Stored, 'id'>): number =>
+  (a.id ?? Infinity) - (b.id ?? Infinity) || 0
+
 /** The rows of a table that planning has touched, in the order in which it first did. */
 export interface Table<Row extends Stored> {
   readonly touched: Set<Row>
