@@ -29,7 +29,7 @@ import {
 } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
 import { loadSettings, loadSite } from './moodle/site.ts'
-import { takeBack, type Undone, type UndoRecording } from './moodle/undo.ts'
+import { findLeftMembers, type Left, takeBack, type Undone, type UndoRecording } from './moodle/undo.ts'
 import { rememberRows } from './moodle/undo-facts.ts'
 import { chooseReportFiles } from './report/files.ts'
 import {
@@ -157,7 +157,7 @@ async function simulate(undo: Undo, startedAt: Date): Promise<UndoResult> {
         committed: outcomes.commit,
       }
       const isDone = await readingJournal(undo.ground.store, original.id, original.journalBytes, changes =>
-        takeAllBack(undo, changes, original.journalBytes, () => recording),
+        takeAllBack(undo, changes, { offset: original.journalBytes, line: 0 }, outcomes, () => recording),
       )
       if (!isDone) return ended(undo, startedAt, 'interrupted')
       await request.onReport?.(reportOf(undo, request.id, startedAt, false), outcomes.read)
@@ -187,10 +187,10 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
   const result = await withLines<Undone, UndoResult>(path, lease.outcomesBytes, async outcomes => {
     for await (const undone of outcomes.read()) countUndone(undo.summary, undone)
     if (lease.state === 'running') {
-      const end = lease.last?.offset ?? original.journalBytes
+      const last = lease.last ?? { offset: original.journalBytes, line: 0 }
       const isDone = await readingJournal(store, original.id, original.journalBytes, changes =>
         withJournal(store, id, lease.journalBytes, journal =>
-          takeAllBack(undo, changes, end, offset => recordingOf(moodle, lease, outcomes, journal, offset)),
+          takeAllBack(undo, changes, last, outcomes, place => recordingOf(moodle, lease, outcomes, journal, place)),
         ),
       )
       if (!isDone) return ended(undo, startedAt, 'interrupted')
@@ -217,7 +217,7 @@ function recordingOf(
   lease: Lease,
   outcomes: Lines<Undone>,
   journal: Journal,
-  offset: number,
+  last: Place,
 ): UndoRecording {
   return {
     begin: () => {
@@ -228,7 +228,7 @@ function recordingOf(
       await outcomes.add([undone])
       const [outcomesBytes, journalBytes] = await Promise.all([outcomes.sync(), journal.sync()])
       const rows = undone.applied + undone.unchanged + undone.left.length
-      await moveCheckpoint(moodle, lease, { rows, last: { offset, line: 0 }, outcomesBytes, journalBytes })
+      await moveCheckpoint(moodle, lease, { rows, last, outcomesBytes, journalBytes })
     },
     committed: () => {
       outcomes.commit()
@@ -238,15 +238,16 @@ function recordingOf(
 }
 
 /**
- * Takes back what stands before an offset in the journal, the last first.
- * @param recordingOf for a lot, by the offset of its first change: where the next lot ends
+ * Takes back what stands before an offset in the journal, the last first; at the end, looks who is left in groups.
+ * @param recordingAt for a lot, by where the next one ends
  * @returns whether all is done
  */
 async function takeAllBack(
   { request, ground, moodle, caches, original, summary }: Undo,
   changes: ReadChanges,
-  end: number,
-  recordingOf: (offset: number) => UndoRecording,
+  last: Place,
+  outcomes: Lines<Undone>,
+  recordingAt: (place: Place) => UndoRecording,
 ): Promise<boolean> {
   const { config, log } = ground
   const settings = await loadSettings(moodle, config)
@@ -258,17 +259,33 @@ async function takeAllBack(
     remembered: rememberRows(),
     staleCaches: staleCaches(caches, cacheSite(settings)),
   }
-  for await (const lot of lots(changes, end)) {
+  for await (const lot of lots(changes, last.offset)) {
     if (request.signal?.aborted) return false
     // Maintenance may begin at any time.
     await keepOff(moodle, config, new Date())
-    const undone = await takeBack({ ...shared, recording: recordingOf(lot.offset) }, lot.changes, Date.now)
-    countUndone(summary, undone)
+    const recording = recordingAt({ offset: lot.offset, line: 0 })
+    countUndone(summary, await takeBack({ ...shared, recording }, lot.changes, Date.now))
     request.onProgress?.(original.journalBytes - lot.offset, original.journalBytes)
     log.debug({ event: 'lot-undone', rows: summary.rows }, 'changes taken back')
   }
+  if (last.line === LOOKED_FOR_MEMBERS) return true
+  const left: Left[] = []
+  for await (const { unenrolled } of outcomes.read()) left.push(...(await findLeftMembers(shared, unenrolled)))
+  if (left.length === 0) return true
+  const recording = recordingAt({ offset: 0, line: LOOKED_FOR_MEMBERS })
+  const undone: Undone = { applied: 0, unchanged: 0, changes: {}, left, unenrolled: [] }
+  recording.begin()
+  await recording.record(undone)
+  recording.committed()
+  countUndone(summary, undone)
   return true
 }
+
+/** Where an undo is in the journal, in the ledger's terms. */
+type Place = NonNullable<Lease['last']>
+
+/** The line in the ledger once that has been done; a journal is not counted in lines. */
+const LOOKED_FOR_MEMBERS = 1
 
 interface LotOfChanges {
   readonly offset: number

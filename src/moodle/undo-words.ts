@@ -23,7 +23,8 @@ export async function findCourses<One extends RowOf>(moodle: Moodle, rows: reado
     const by = TABLES[name]?.course
     if (by === undefined) continue
     const column = 'contextColumn' in by ? by.contextColumn : by.column
-    const values = [...new Set(own.map(({ row }) => Number(row[column])))]
+    const values = [...new Set(own.flatMap(({ row }) => (row[column] == null ? [] : [Number(row[column])])))]
+    if (values.length === 0) continue
     const courses =
       'contextColumn' in by
         ? await coursesOfContexts(moodle, values)

@@ -75,6 +75,8 @@ export interface Undone {
   readonly unchanged: number
   readonly changes: Readonly<Partial<Record<UndoWord, number>>>
   readonly left: readonly Left[]
+  /** Who has lost an enrolment, and so may be left in groups. */
+  readonly unenrolled: readonly PersonInCourse[]
 }
 
 /** Keeps what became of a lot together with what was done: both are committed, or neither. */
@@ -358,44 +360,43 @@ function staleBy({ restored }: Lot, courses: ReadonlyMap<RowOf, number>): StaleK
   return all()
 }
 
-/** Who has lost an enrolment in a course by this lot, and got none back. */
-function unenrolledIn({ restored }: Lot, courses: ReadonlyMap<RowOf, number>): PersonInCourse[] {
-  const gone = new Map<string, PersonInCourse>()
-  const back = new Set<string>()
-  for (const one of restored) {
-    const courseId = courses.get(one)
-    if (one.table !== 'user_enrolments' || courseId === undefined) continue
-    const userId = Number(one.row.userid)
-    const key = `${userId}:${courseId}`
-    if (one.did === 'inserted') gone.set(key, { userId, courseId })
-    else if (one.did === 'deleted') back.add(key)
-  }
-  for (const key of back) gone.delete(key)
-  return [...gone.values()]
-}
-
 /** What became of a lot, with names for people. */
 async function conclude(lot: Lot, courses: ReadonlyMap<RowOf, number>): Promise<Undone> {
-  const { ground, restored, unchanged } = lot
+  const { ground, restored, left, unchanged } = lot
   const changes: Partial<Record<UndoWord, number>> = {}
-  for (const { word } of restored) if (word !== null) changes[word] = (changes[word] ?? 0) + 1
-  const members = (await findMembersWithoutEnrolment(ground, unenrolledIn(lot, courses))).map(
-    member => ({ ...member, code: 'member-without-enrolment' }) as const,
-  )
-  const left: Lot['left'] = [...lot.left, ...members]
-  const courseOf = new Map([...courses, ...(await findCourses(ground.moodle, members))])
-  const names = await findNames(ground, left, courseOf)
-  return {
-    applied: restored.length,
-    unchanged,
-    changes,
-    left: left.map(one => ({
-      table: one.table,
-      id: idOf(one.row),
-      code: one.code,
-      userId: one.row.userid === undefined ? null : Number(one.row.userid),
-      courseId: courseOf.get(one) ?? null,
-      args: { ...names.get(one)!, reason: one.reason ?? '' },
-    })),
+  const unenrolled: PersonInCourse[] = []
+  for (const one of restored) {
+    if (one.word !== null) changes[one.word] = (changes[one.word] ?? 0) + 1
+    const courseId = courses.get(one)
+    if (one.word === 'unenrolled' && courseId !== undefined) {
+      unenrolled.push({ userId: Number(one.row.userid), courseId })
+    }
   }
+  return { applied: restored.length, unchanged, changes, left: await describe(ground, left, courses), unenrolled }
+}
+
+/** Memberships of people who have lost their last enrolment in the course by an undo, once all of it is done. */
+export async function findLeftMembers(
+  ground: Pick<UndoGround, 'moodle' | 'config' | 'simulate' | 'remembered'>,
+  people: readonly PersonInCourse[],
+): Promise<Left[]> {
+  const members = await findMembersWithoutEnrolment(ground, people)
+  const left = members.map(member => ({ ...member, code: 'member-without-enrolment' }) as const)
+  return describe(ground, left, await findCourses(ground.moodle, left))
+}
+
+async function describe(
+  ground: Pick<UndoGround, 'moodle' | 'config'>,
+  left: Lot['left'],
+  courses: ReadonlyMap<RowOf, number>,
+): Promise<Left[]> {
+  const names = await findNames(ground, left, courses)
+  return left.map(one => ({
+    table: one.table,
+    id: idOf(one.row),
+    code: one.code,
+    userId: one.row.userid === undefined ? null : Number(one.row.userid),
+    courseId: courses.get(one) ?? null,
+    args: { ...names.get(one)!, reason: one.reason ?? '' },
+  }))
 }

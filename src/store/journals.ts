@@ -110,13 +110,14 @@ export async function readingJournal<T>(
 /** Opens the journal as it was written; one that was made small is unpacked into a file that goes when it is closed. */
 async function openWhole(store: Store, id: string): Promise<FileHandle> {
   const path = pathOf(store, id)
-  const plain = await openIfThere(path)
-  if (plain !== null) return plain
-  const packed = await openIfThere(path + COMPRESSED)
-  if (packed === null) throw new Problem('journal-gone', { run: id, folder: store.folder.undo }, EXIT.usage)
+  try {
+    return await open(path)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) throw error
+  }
   try {
     const temporary = await writeTemporary(store.folder.running, stream =>
-      pipeline(createReadStream('', { fd: packed.fd, autoClose: false, start: 0 }), createGunzip(), stream),
+      pipeline(createReadStream(path + COMPRESSED), createGunzip(), stream),
     )
     try {
       return await open(temporary)
@@ -124,18 +125,10 @@ async function openWhole(store: Store, id: string): Promise<FileHandle> {
       await rm(temporary)
     }
   } catch (error) {
-    if (!failedWith(error, 'Z_DATA_ERROR', 'Z_BUF_ERROR')) throw error
-    throw new Problem('journal-damaged', { run: id }, EXIT.usage, error)
-  } finally {
-    await packed.close()
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path)
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
+    if (failedWith(error, 'ENOENT'))
+      throw new Problem('journal-gone', { run: id, folder: store.folder.undo }, EXIT.usage, error)
+    if (failedWith(error, 'Z_DATA_ERROR', 'Z_BUF_ERROR'))
+      throw new Problem('journal-damaged', { run: id }, EXIT.usage, error)
     throw error
   }
 }
