@@ -5,8 +5,8 @@
  */
 import { type Enrolment, emptyTable, insert, type Participant, remove, type Stored } from '../../plan/world.ts'
 import { select, table } from '../connect.ts'
-import { isTrue } from '../message-outputs.ts'
 import type { Value } from '../journal.ts'
+import { isTrue } from '../message-outputs.ts'
 import { idOf, writable } from '../write.ts'
 import type { Consequence, Needs } from './consequence.ts'
 
