@@ -139,8 +139,6 @@ export function unenrol(world: World, enrolment: Enrolment): void {
   markDirty(world, userId)
 }
 
-;(a.id ?? Infinity) - (b.id ?? Infinity) || 0
-
 /** In the order that InnoDB's indexes give Moodle, which asks for none: by role, then id. */
 const rolesInOrder = (person: Participant): RoleAssignment[] =>
   [...person.roles].sort((a, b) => a.roleId - b.roleId || byId(a, b))
