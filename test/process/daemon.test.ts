@@ -47,13 +47,13 @@ describe('a dropped file', () => {
   })
 
   test('that grows is not run before it has stopped', async () => {
-    const site = await newSite({ intake: { stableFor: '1s' } })
+    const site = await newSite({ intake: { stableFor: '2s' } })
     const daemon = await startDaemon(site.config)
     const path = join(site.sync, 'enrols.csv')
     await writeFile(path, HEADER)
-    // Time is what this is about: the file is never still for a second, and longer than that on its way.
+    // Time is what this is about: the file is never still for two seconds, and longer than that on its way.
     for (const uid of ['E1018', 'E1019', 'E1020', 'E1021']) {
-      await new Promise(resolve => setTimeout(resolve, 400))
+      await new Promise(resolve => setTimeout(resolve, 600))
       await appendFile(path, `add;BIO-2;${uid};student;manual\n`)
     }
     await concluded(daemon)
