@@ -15,6 +15,7 @@ const FILE_ERRORS = [
   'header-missing-column',
   'header-duplicate-column',
   'header-empty-column',
+  'incomplete',
 ]
 const FILE_WARNINGS = ['column-ignored']
 const ROW_ERRORS = [

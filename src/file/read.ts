@@ -12,8 +12,9 @@ import type { CsvOptions, FileError, FileWarning, Header, Row, Separator } from 
 
 export interface Inspection {
   /**
-   * Why the file is refused; empty, it is not. Of bytes that are not of the encoding, a record without an end, no header
-   * and faults of the header only the first that there is counts, and only the last of these is more than one error.
+   * Why the file is refused; empty, it is not. Of bytes that are not of the encoding, a record without an end, no header,
+   * faults of the header, and a number of rows that is not the one that the file itself says, only the first that there is
+   * counts, and only faults of the header are more than one error.
    */
   readonly errors: readonly FileError[]
   readonly warnings: readonly FileWarning[]
@@ -126,23 +127,56 @@ interface Reading {
   fault: RecordFault | null
   rows: number
   passedOver: number
+  /** What the file itself says of its rows: first, and where that is contradicted. */
+  said: SaidRows | null
+  saidElse: SaidRows | null
+}
+
+/** A comment that tells how many rows the file has. */
+interface SaidRows {
+  readonly line: number
+  readonly rows: number
 }
 
 function startReading(separator: Separator, maxRecordBytes: number): Reading {
   const records = recordReader(separator, maxRecordBytes)
-  return { separator, records, header: null, names: null, fault: null, rows: 0, passedOver: 0 }
+  return {
+    separator,
+    records,
+    header: null,
+    names: null,
+    fault: null,
+    rows: 0,
+    passedOver: 0,
+    said: null,
+    saidElse: null,
+  }
 }
 
 function take(reading: Reading, line: Line, text: string): void {
   if (reading.fault !== null) return
   const read = reading.records.read(line, text)
-  if (read === 'passed-over') reading.passedOver++
-  else if (read === 'unfinished') return
+  if (read === 'passed-over') {
+    reading.passedOver++
+    noteSaidRows(reading, line, text)
+  } else if (read === 'unfinished') return
   else if (read.code !== undefined) reading.fault = read
   else if (reading.header === null) {
     reading.header = read
     reading.names = readHeader(read)
   } else reading.rows++
+}
+
+/**
+ * `# rows=N`: so many rows the file has, wherever this stands. At the end it tells that a file was appended to another; at
+ * the beginning, that the end is missing, too.
+ */
+function noteSaidRows(reading: Reading, { line }: Line, text: string): void {
+  const number = /^#\s*rows\s*=\s*(\d{1,15})\s*$/i.exec(text)?.[1]
+  if (number === undefined) return
+  const said = { line, rows: Number(number) }
+  if (reading.said === null) reading.said = said
+  else if (reading.said.rows !== said.rows) reading.saidElse ??= said
 }
 
 /** The separator that a file's first line names for Excel, which is then no header: `sep=;`. */
@@ -168,7 +202,12 @@ function errorsOf(reading: Reading, options: CsvOptions): readonly FileError[] {
   if (fault !== null) {
     return [{ code: fault.code, line: fault.line, args: { line: fault.line, limit: options.maxRecordBytes } }]
   }
-  return names === null ? [{ code: 'empty-file', args: {} }] : names.errors
+  if (names === null) return [{ code: 'empty-file', args: {} }]
+  if (names.errors.length > 0) return names.errors
+  const { said, saidElse, rows } = reading
+  const wrong = said !== null && said.rows !== rows ? said : saidElse
+  if (wrong === null) return []
+  return [{ code: 'incomplete', line: wrong.line, args: { line: wrong.line, said: wrong.rows, found: rows } }]
 }
 
 function headerOf(reading: Reading): Header | null {

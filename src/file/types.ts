@@ -29,6 +29,7 @@ export type FileErrorCode =
   | 'header-missing-column'
   | 'header-duplicate-column'
   | 'header-empty-column'
+  | 'incomplete'
 
 /** Why a whole file is refused. `column` is in small letters; `args` fill the sentence `file-error.<code>`. */
 export interface FileError {

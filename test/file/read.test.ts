@@ -64,6 +64,45 @@ describe('what refuses a file', () => {
   })
 })
 
+describe('# rows=N', () => {
+  const ROWS = 'a;b;c\nd;e;f\n'
+
+  test.each([
+    `# rows=2\n${HEADER}${ROWS}`,
+    `${HEADER}${ROWS}# rows=2\n`,
+    `${HEADER}${ROWS}#rows = 2 `,
+    `${HEADER}# rows=2\n${ROWS}# ROWS=2\n`,
+    `${HEADER}# rows=0`,
+    // Other comments, and no comment.
+    `${HEADER}${ROWS}# rows=3 of Monday\n# row=3\n/ rows=3\n# rows=-3\n`,
+    `${HEADER}"# rows=9\n# rows=9";b;c\n# rows=1`,
+  ])('agrees: %j', async text => {
+    for (const separator of [';', 'auto'] as const) expect((await inspected(text, { separator })).errors).toEqual([])
+  })
+
+  test.each([
+    ['cut, where it stands first', `# rows=2\n${HEADER}a;b;c\n`, 1, 2, 1],
+    ['cut in the middle of a row', `# rows=3\n${HEADER}${ROWS}`, 1, 3, 2],
+    ['nothing but the header', `# rows=2\n${HEADER}`, 1, 2, 0],
+    ['doubled', `${HEADER}${ROWS}# rows=2\n${ROWS}# rows=2\n`, 4, 2, 4],
+    ['appended to', `${HEADER}${ROWS}# rows=2\nd;e;f\n`, 4, 2, 3],
+    ['a line lost', `${HEADER}d;e;f\n# rows=2\n`, 3, 2, 1],
+    ['two that contradict each other', `${HEADER}${ROWS}# rows=2\n# rows=3\n# rows=4`, 5, 3, 2],
+    ['absurd', `${HEADER}# rows=999999999999999\n`, 2, 999_999_999_999_999, 0],
+  ])('refuses a file that is not what it says: %s', async (_, text, line, said, found) => {
+    for (const separator of [';', 'auto'] as const) {
+      const { errors, header } = await inspected(text, { separator })
+      expect(errors).toEqual([{ code: 'incomplete', line, args: { line, said, found } }])
+      expect(header).toBeNull()
+      for (const lang of LANGUAGES) expect(say(lang, 'file-error.incomplete', errors[0]!.args)).toContain(`${line}`)
+    }
+  })
+
+  test('comes after faults of the header', async () => {
+    expect((await inspected(`# rows=2\nuid;cid\n`)).errors).toMatchObject([{ code: 'header-missing-column' }])
+  })
+})
+
 describe('separator: auto', () => {
   const auto = { separator: 'auto' } as const
 
