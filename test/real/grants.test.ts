@@ -88,7 +88,11 @@ let everything: Case
 const others: Case[] = []
 
 const asUser = (overrides: Overrides = {}): Promise<string> =>
-  school.writeConfig({ moodle: { database: { user: USER, password: PASSWORD } }, ...overrides })
+  school.writeConfig({
+    moodle: { database: { user: USER, password: PASSWORD } },
+    log: { level: 'silent' },
+    ...overrides,
+  })
 
 beforeAll(async () => {
   school = await freshSchool()
