@@ -3,7 +3,7 @@
  * What is written in the file wins.
  */
 import { existsSync } from 'node:fs'
-import { readFile, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Config, MoodleConfig } from './config.ts'
 import { databaseTypeFault, forcedBy, type Inherited, inheritedFrom, settingOf } from './inherit.ts'
@@ -11,6 +11,10 @@ import type { Written } from './kinds.ts'
 import type { Position, Reading } from './load.ts'
 import { type Option, optionsIn, type Values } from './options.ts'
 import { type ConfigPhp, isComputed, textOf } from './php-value.ts'
+import { readWhole } from './read-whole.ts'
+
+/** A config.php is written by hand. */
+const MAX_CONFIG_PHP_BYTES = 1_048_576
 
 /** Where MySQL and MariaDB put their socket, by distribution: what PHP is built to use for the host `localhost`. */
 const USUAL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock']
@@ -48,7 +52,7 @@ async function readConfigPhp(reading: Reading, path: string | null | undefined):
   let realPath: string
   try {
     realPath = await realpath(path)
-    source = await readFile(realPath, 'utf8')
+    source = (await readWhole(realPath, MAX_CONFIG_PHP_BYTES)).toString('utf8')
   } catch (error) {
     reading.fault(at, 'config-php-unreadable', { path, reason: error instanceof Error ? error.message : String(error) })
     return null

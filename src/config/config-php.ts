@@ -51,6 +51,9 @@ type Syntax = { readonly loc: { readonly start: { readonly line: number } } } & 
   | { readonly kind: 'call'; readonly what: Syntax; readonly arguments: readonly Syntax[] }
 )
 
+/** No setting is so long; a text that is joined to itself again and again soon fills the memory. */
+const MAX_TEXT_LENGTH = 1_048_576
+
 /** A literal of PHP: decimal, octal (`02777`), hexadecimal, binary, with `_` between digits. */
 function numberOf(literal: string): number {
   const digits = literal.replaceAll('_', '')
@@ -118,7 +121,9 @@ export function evaluateConfigPhp(
 
   function joined(node: Syntax, values: readonly PhpValue[]): PhpValue {
     const texts = values.map(textOf)
-    return texts.every(text => text !== undefined) ? texts.join('') : computed(node)
+    if (!texts.every(text => text !== undefined)) return computed(node)
+    const length = texts.reduce((sum, text) => sum + text.length, 0)
+    return length > MAX_TEXT_LENGTH ? computed(node) : texts.join('')
   }
 
   function evaluate(node: Syntax): PhpValue {
@@ -189,10 +194,12 @@ export function evaluateConfigPhp(
 
   function arrayOf(items: readonly Syntax[]): PhpValue {
     const array: PhpArray = new Map()
+    let next = 0
     for (const item of items) {
       if (item.kind !== 'entry' || item.unpack) return computed(item)
-      const key = item.key === null ? nextKey(array) : textOf(evaluate(item.key))
+      const key = item.key === null ? String(next) : textOf(evaluate(item.key))
       if (key === undefined) return computed(item)
+      if (/^\d+$/.test(key)) next = Math.max(next, Number(key) + 1)
       array.set(key, evaluate(item.value))
     }
     return array
@@ -288,14 +295,22 @@ export function evaluateConfigPhp(
     else if (node.alternate) run([node.alternate])
   }
 
-  run(parse(source, path))
+  const program = parse(source, path)
+  try {
+    run(program)
+  } catch (error) {
+    // Nested so deeply that the stack is full: nobody writes that, but nobody shall crash us with it either.
+    if (error instanceof RangeError) throw new PhpSyntaxError(1, error.message)
+    throw error
+  }
   return { settings, variables, codeDirectory: setup === undefined ? dirname(path) : dirname(dirname(setup)) }
 }
 
 /** The key that `$array[] =` would take. */
 function nextKey(array: PhpArray): string {
-  const numbers = [...array.keys()].filter(key => /^\d+$/.test(key)).map(Number)
-  return String(numbers.length === 0 ? 0 : Math.max(...numbers) + 1)
+  let next = 0
+  for (const key of array.keys()) if (/^\d+$/.test(key)) next = Math.max(next, Number(key) + 1)
+  return String(next)
 }
 
 function parse(source: string, path: string): readonly Syntax[] {

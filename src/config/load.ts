@@ -2,10 +2,20 @@
  * From a YAML file, and the Moodle config.php that it names, to a Config; or to all that is wrong with it, line by line.
  * Reads files and nothing else: it makes no folder, opens no connection, changes no environment.
  */
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { closest, distance } from 'fastest-levenshtein'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml'
 import { EXIT, type MessageArguments, Problem } from '../errors.ts'
 import { complete } from './complete.ts'
 import type { Config } from './config.ts'
@@ -21,6 +31,7 @@ import {
   type Section,
   type Values,
 } from './options.ts'
+import { readWhole } from './read-whole.ts'
 
 /** In characters from the beginning of the file. */
 export type Position = number
@@ -42,7 +53,6 @@ export interface Reading {
 export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> = process.env): Promise<Config> {
   const source = await readConfiguration(path)
   const lines = new LineCounter()
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, version: '1.2' })
   const faults: Fault[] = []
   const positions = new Map<string, Position>()
   const fault = (at: Position, code: string, args: MessageArguments): void => {
@@ -51,6 +61,12 @@ export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> 
   }
   const reading: Reading = { path, source, env, positions, fault }
 
+  const tooDeep = whereTooDeep(source, lines.addNewLine)
+  if (tooDeep !== undefined) {
+    fault(tooDeep, 'syntax', { reason: `more than ${MAX_DEPTH} levels` })
+    throw new ConfigurationInvalid(path, faults)
+  }
+  const document = parseDocument(source, { prettyErrors: false, version: '1.2' })
   for (const error of [...document.errors, ...document.warnings])
     fault(error.pos[0], ...syntaxFault(error.code, error.message))
   if (faults.length > 0) throw new ConfigurationInvalid(path, faults)
@@ -61,7 +77,27 @@ export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> 
   return config
 }
 
-/** The keys of the secrets that stand in a configuration as they are, and not as the name of a file or a variable. */
+/** No configuration has so many bytes; of what is larger, the parser would take minutes to find every fault. */
+const MAX_BYTES = 65_536
+
+/** No key is so deep. The parser calls itself for each level, and would end the process where the stack does. */
+const MAX_DEPTH = 50
+
+/** @returns where a text has too many levels, found by the part of the parser that keeps a stack of its own */
+function whereTooDeep(source: string, onNewLine: (offset: number) => void): Position | undefined {
+  const parser = new Parser(onNewLine)
+  onNewLine(0)
+  for (const lexeme of new Lexer().lex(source)) {
+    for (const _token of parser.next(lexeme));
+    if (parser.stack.length > MAX_DEPTH) return parser.offset
+  }
+  return undefined
+}
+
+/**
+ * The keys of the secrets that stand in a configuration as they are, and not as the name of a file or a variable.
+ * @param path of one that could be loaded
+ */
 export async function secretsWrittenIn(path: string): Promise<string[]> {
   const document = parseDocument(await readConfiguration(path))
   const isWritten = (key: string): boolean => {
@@ -74,7 +110,7 @@ export async function secretsWrittenIn(path: string): Promise<string[]> {
 async function readConfiguration(path: string): Promise<string> {
   let bytes: Buffer
   try {
-    bytes = await readFile(path)
+    bytes = await readWhole(path, MAX_BYTES)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
@@ -202,7 +238,7 @@ function fromVariable(reading: Reading, name: string, at: Position, key: string)
 async function fromFile(reading: Reading, name: string, at: Position, key: string): Promise<string | undefined> {
   const path = resolve(dirname(reading.path), name)
   try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '')
+    return (await readWhole(path, MAX_BYTES)).toString('utf8').replace(/\r?\n$/, '')
   } catch (error) {
     reading.fault(at, 'file-unreadable', { key, path, reason: error instanceof Error ? error.message : String(error) })
     return undefined
