@@ -59,7 +59,7 @@ export const forumSubscriptions: Consequence = {
       settings,
       'mod/forum:allowforcesubscribe',
       withInitial.length === 0 ? [] : userIds,
-      modules.map(module => module.context ?? module.course.context),
+      modules.map(({ context, course }) => context ?? course.context ?? course.categoryContext),
     )
     const subscriptions = emptyTable<Subscription>()
     const subscribed = new Map<string, Subscription>()
