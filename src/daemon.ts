@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
+import { removeManifestsOf } from './intake/manifest.ts'
 import { removeDoneFilesOf } from './intake/scan.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
@@ -69,6 +70,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     for (const { name, folder } of arrived) queue.add({ file: name, arrival: folder })
 
     if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
+    await removeManifestsOf(intake.directory, store, arrived)
     const watch = await watchDirectory(
       {
         directory: intake.directory,

@@ -6,11 +6,14 @@ import type { BigIntStats } from 'node:fs'
 import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../log.ts'
+import { tellAdministrators } from '../notify/administrators.ts'
 import type { Arrival } from '../store/arrivals.ts'
 import { failedWith } from '../store/errno.ts'
 import { takeLock } from '../store/lock.ts'
+import { type FileIdentity, isSame } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
 import { claim, type Dropped, pathOf } from './claim.ts'
+import { type Manifest, readManifest, removeManifest, sumOf } from './manifest.ts'
 import { doneFileOf, FEEDER_LOCK, isPassedOver, OUR_LOCK, type Seen, settle, type Wholeness } from './settle.ts'
 
 export interface Intake {
@@ -37,16 +40,28 @@ export interface Memory {
   readonly seen: Map<string, Seen>
   /** What was said of a file: it is not said again at every look. */
   readonly told: Map<string, string>
+  /** The sums of files that have a manifest and wait for it to agree. */
+  readonly sums: Map<string, Sum>
 }
 
-export const newMemory = (): Memory => ({ seen: new Map(), told: new Map() })
+/** A file's sum, and since when it has been known, in milliseconds of the clock that nobody sets. */
+interface Sum extends FileIdentity {
+  readonly sha256: string
+  readonly since: number
+}
+
+export const newMemory = (): Memory => ({ seen: new Map(), told: new Map(), sums: new Map() })
 
 interface Whole {
   readonly dropped: Dropped
   readonly stats: BigIntStats
+  readonly manifest: Manifest | null
 }
 
 const FEEDER_LOCK_STALE_MS = 3 * 3_600_000
+
+/** How long a file and its manifest may differ before it is said: a feeder may still be writing the one or the other. */
+const MANIFEST_PATIENCE_MS = 60_000
 
 /**
  * Looks at the directory, and takes what is whole.
@@ -79,7 +94,7 @@ async function list(directory: string): Promise<Map<string, Dropped>> {
 }
 
 function forget(memory: Memory, entries: ReadonlyMap<string, Dropped>): void {
-  for (const remembered of [memory.seen, memory.told]) {
+  for (const remembered of [memory.seen, memory.told, memory.sums]) {
     for (const key of remembered.keys()) if (!entries.has(key)) remembered.delete(key)
   }
 }
@@ -108,15 +123,52 @@ async function findWhole(
     const isDone =
       wholeness.doneFile !== null && (await isThere(directory, doneFileOf(dropped.bytes, wholeness.doneFile)))
     const settled = settle(memory.seen.get(key), stats, clock.elapsed(), wholeness, isDone)
-    if (settled.whole) {
-      whole.push({ dropped, stats })
-    } else {
+    if (!settled.whole) {
       memory.seen.set(key, settled.seen)
       next = soonest(next, settled.until)
+      continue
+    }
+    const manifest = await readManifest(directory, dropped.bytes)
+    if (manifest === null || (await agrees(intake, memory, dropped, stats, manifest))) {
+      whole.push({ dropped, stats, manifest })
     }
   }
   whole.sort((a, b) => Number(a.stats.mtimeNs - b.stats.mtimeNs) || Buffer.compare(a.dropped.bytes, b.dropped.bytes))
   return { whole, next }
+}
+
+/** Whether a file is what its manifest says. An event tells when either changes; until then, nothing need be looked at. */
+async function agrees(
+  intake: Intake,
+  memory: Memory,
+  dropped: Dropped,
+  stats: BigIntStats,
+  manifest: Manifest,
+): Promise<boolean> {
+  const { directory, clock, log } = intake
+  const key = keyOf(dropped)
+  let sum = memory.sums.get(key)
+  if (sum === undefined || !isSame(sum, stats)) {
+    const sha256 = await sumOf(pathOf(directory, dropped), stats).catch(error => {
+      if (failedWith(error, 'EACCES', 'EPERM')) tellUnreadable(intake, memory, dropped)
+      else if (!failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO')) throw error
+      return null
+    })
+    // Not readable, or written to, or gone meanwhile: the next look tells.
+    if (sha256 === null) return false
+    sum = { ino: stats.ino, size: stats.size, mtimeNs: stats.mtimeNs, sha256, since: clock.elapsed() }
+    memory.sums.set(key, sum)
+  }
+  if (sum.sha256 === manifest.sha256) return true
+  if (clock.elapsed() - sum.since >= MANIFEST_PATIENCE_MS) {
+    tellOnce(memory, key, 'manifest', () =>
+      log.warn(
+        { event: 'manifest-differs', file: dropped.name },
+        'not taken: it is not what its manifest (.sha256) says; taken by itself once they agree. If they should already, send both again',
+      ),
+    )
+  }
+  return false
 }
 
 /** The feeders' lock: a look at it, and a word where it has been forgotten. */
@@ -125,10 +177,11 @@ async function isHeldByFeeder({ directory, clock, log }: Intake, memory: Memory)
   if (stats === undefined) return false
   if (clock.now().getTime() - Number(stats.mtimeMs) > FEEDER_LOCK_STALE_MS) {
     tellOnce(memory, FEEDER_LOCK, String(stats.mtimeNs), () =>
-      log.warn(
-        { event: 'feeder-lock-stale', file: FEEDER_LOCK, since: new Date(Number(stats.mtimeMs)).toISOString() },
-        'nothing is taken: the feeders’ lock has been there for more than three hours; remove it if none is at work',
-      ),
+      tellAdministrators(log, {
+        event: 'feeder-lock-stale',
+        level: 'warn',
+        args: { file: FEEDER_LOCK, since: new Date(Number(stats.mtimeMs)).toISOString() },
+      }),
     )
   }
   return true
@@ -149,9 +202,9 @@ async function takeAll(intake: Intake, memory: Memory, whole: readonly Whole[]):
     // A feeder may have begun before it saw our lock; from here on, it does see it.
     if (await isHeldByFeeder(intake, memory)) return null
     let next: number | null = null
-    for (const { dropped, stats } of whole) {
+    for (const each of whole) {
       if (intake.signal.aborted) break
-      next = soonest(next, await take(intake, memory, dropped, stats))
+      next = soonest(next, await take(intake, memory, each))
     }
     return next
   } finally {
@@ -160,7 +213,7 @@ async function takeAll(intake: Intake, memory: Memory, whole: readonly Whole[]):
 }
 
 /** @returns when to look again, where it was not whole after all */
-async function take(intake: Intake, memory: Memory, dropped: Dropped, stats: BigIntStats): Promise<number | null> {
+async function take(intake: Intake, memory: Memory, { dropped, stats, manifest }: Whole): Promise<number | null> {
   const { directory, wholeness, store, log, clock } = intake
   const key = keyOf(dropped)
   const claimed = await claim(store, directory, dropped, stats, clock.now())
@@ -170,6 +223,7 @@ async function take(intake: Intake, memory: Memory, dropped: Dropped, stats: Big
     memory.seen.delete(key)
     log.info({ event: 'file-taken', file: claimed.arrival.name }, 'taken')
     if (wholeness.doneFile !== null) await removeDoneFile(directory, dropped.bytes, wholeness.doneFile)
+    if (manifest !== null) await removeManifest(directory, dropped.bytes, manifest)
     return null
   }
   switch (claimed.why) {
@@ -180,12 +234,7 @@ async function take(intake: Intake, memory: Memory, dropped: Dropped, stats: Big
       memory.seen.delete(key)
       return clock.elapsed()
     case 'unreadable':
-      tellOnce(memory, key, claimed.why, () =>
-        log.warn(
-          { event: 'file-unreadable', file: dropped.name, directory },
-          'not taken: it may not be read; give the daemon’s user the right to (chown, chmod g+r), then it is taken by itself',
-        ),
-      )
+      tellUnreadable(intake, memory, dropped)
       return null
     case 'immovable':
       tellOnce(memory, key, claimed.why, () =>
@@ -196,6 +245,15 @@ async function take(intake: Intake, memory: Memory, dropped: Dropped, stats: Big
       )
       return null
   }
+}
+
+function tellUnreadable({ directory, log }: Intake, memory: Memory, dropped: Dropped): void {
+  tellOnce(memory, keyOf(dropped), 'unreadable', () =>
+    log.warn(
+      { event: 'file-unreadable', file: dropped.name, directory },
+      'not taken: it may not be read; give the daemon’s user the right to (chown, chmod g+r), then it is taken by itself',
+    ),
+  )
 }
 
 /**

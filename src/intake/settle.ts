@@ -43,6 +43,9 @@ export const FEEDER_LOCK = 'alock.txt'
 /** What we put there while we take files, for feeders that look for it. */
 export const OUR_LOCK = 'lock.txt'
 
+/** What a manifest has at its end, after the name of the file whose sum it says. */
+export const MANIFEST_ENDING = '.sha256'
+
 /** What unfinished transfers are called: by FTP and SFTP clients, wget and curl, browsers, editors. */
 const UNFINISHED = /(\.(part|tmp|filepart|crdownload)|~)$/i
 
@@ -53,6 +56,7 @@ export function isPassedOver(name: string, doneFile: string | null): boolean {
     UNFINISHED.test(name) ||
     name === FEEDER_LOCK ||
     name === OUR_LOCK ||
+    name.endsWith(MANIFEST_ENDING) ||
     (doneFile !== null && isDoneFile(name, doneFile))
   )
 }
