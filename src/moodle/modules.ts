@@ -16,6 +16,12 @@ export interface Module {
   context: Context | null
 }
 
+/** Whether an activity module is installed. One that was uninstalled has taken its tables with it. */
+export async function isInstalled(moodle: Moodle, name: string): Promise<boolean> {
+  const [row] = await select(moodle, `SELECT 1 FROM ${table(moodle, 'modules')} WHERE name = ?`, [name])
+  return row !== undefined
+}
+
 /** Every activity of these courses. @param only the name of a module, to load no others */
 export async function loadModules(
   moodle: Moodle,

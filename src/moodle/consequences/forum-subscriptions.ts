@@ -14,7 +14,7 @@ import {
 } from '../../plan/world.ts'
 import { loadCapability } from '../capability.ts'
 import { select, table } from '../connect.ts'
-import { loadModules, type Module, moduleContext } from '../modules.ts'
+import { isInstalled, loadModules, type Module, moduleContext } from '../modules.ts'
 import { type Deletion, idOf, writable } from '../write.ts'
 import type { Consequence } from './consequence.ts'
 
@@ -37,7 +37,7 @@ export const forumSubscriptions: Consequence = {
   follows: '\\mod_forum\\event observers: mod_forum_observer::role_assigned, ::user_unenrolled',
   does: 'subscribes who is given a role to the forums of the course with initial subscription, where mod/forum:allowforcesubscribe lets them; at the last unenrolment deletes their subscriptions, digests, tracking preferences and read marks in the forums of the course',
   prepare: async ({ moodle, settings, userIds, courseIds, mayUnenrol }, world) => {
-    if (userIds.length === 0 || courseIds.length === 0) return null
+    if (userIds.length === 0 || courseIds.length === 0 || !(await isInstalled(moodle, 'forum'))) return null
     const rows = await select<[number, number, number]>(
       moodle,
       `SELECT id, course, forcesubscribe FROM ${table(moodle, 'forum')}

@@ -1,6 +1,7 @@
 /** Open attempts at quizzes that have an override for a group: their check time follows who is in the group. */
 import { change, emptyTable, type Membership, participant, type Stored, type World } from '../../plan/world.ts'
 import { select, table } from '../connect.ts'
+import { isInstalled } from '../modules.ts'
 import { writable } from '../write.ts'
 import type { Consequence } from './consequence.ts'
 
@@ -29,7 +30,7 @@ export const quizAttempts: Consequence = {
   does: 'moves the check time of open quiz attempts, where a group that somebody joins or leaves has an override',
   prepare: async ({ moodle, userIds, courseIds, mayUnenrol, rows }) => {
     if (!mayUnenrol && rows.every(row => row.groupCommand === null)) return null
-    if (userIds.length === 0 || courseIds.length === 0) return null
+    if (userIds.length === 0 || courseIds.length === 0 || !(await isInstalled(moodle, 'quiz'))) return null
     const attempts = await select<[number, number, number, string, number, number | null]>(
       moodle,
       `SELECT a.id, a.quiz, a.userid, a.state, a.timestart, a.timecheckstate
