@@ -6,6 +6,7 @@ import { ConfigurationInvalid } from '../config/faults.ts'
 import { loadConfig, secretsWrittenIn } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { type Finding, ok, warning } from '../finding.ts'
+import { eachOnOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { diagnoseDatabase } from '../moodle/diagnosis.ts'
 import { diagnoseFolders } from '../store/diagnosis.ts'
@@ -79,7 +80,7 @@ function asText(findings: readonly Finding[], status: ExitStatus, { lang, colour
   const width = Math.max(...Object.values(words).map(word => word.length))
   const lines = findings.map(({ level, key, args }) => {
     const word = words[level].padEnd(width)
-    return `${colour ? styleText(COLOURS[level], word, { validateStream: false }) : word}  ${say(lang, key, args)}`
+    return `${colour ? styleText(COLOURS[level], word, { validateStream: false }) : word}  ${say(lang, key, eachOnOneLine(args))}`
   })
   const counted = (level: Finding['level']): number => findings.filter(finding => finding.level === level).length
   const conclusion = say(lang, status === EXIT.done ? 'check.would-work' : 'check.would-not-work', {

@@ -1,4 +1,5 @@
 /** The report as text for a terminal, a mail, an archive: the summary first, then the rows that someone must look at. */
+import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
@@ -12,7 +13,7 @@ export async function* reportAsText(
   lang: Lang,
 ): AsyncGenerator<string> {
   const { file, summary } = report
-  yield `${say(lang, report.simulated ? 'report.title-simulated' : 'report.title', { name: file.name })}\n`
+  yield `${say(lang, report.simulated ? 'report.title-simulated' : 'report.title', { name: onOneLine(file.name) })}\n`
   yield `${say(lang, 'report.run', {
     run: report.run,
     started: localTime(report.startedAt, lang),
@@ -20,7 +21,7 @@ export async function* reportAsText(
   })}\n\n`
   if (file.outcome === 'refused') {
     yield `${say(lang, 'report.refused')}\n`
-    for (const { code, args } of file.errors) yield `  ${say(lang, `file-error.${code}`, args)}\n`
+    for (const { code, args } of file.errors) yield `  ${say(lang, `file-error.${code}`, eachOnOneLine(args))}\n`
     return
   }
   if (file.outcome === 'held') for (const line of heldLines(file, lang)) yield `${onOneLine(line)}\n`
@@ -34,7 +35,7 @@ export async function* reportAsText(
   yield* causes('report.warning-causes', 'report.warning-cause.', summary.warnings, lang)
   if (!report.canBeUndone && !report.simulated && file.outcome === 'processed')
     yield `\n${say(lang, 'report.cannot-be-undone')}\n`
-  if (report.retryFile !== null) yield `\n${say(lang, 'report.retry', { path: report.retryFile })}\n`
+  if (report.retryFile !== null) yield `\n${say(lang, 'report.retry', { path: onOneLine(report.retryFile) })}\n`
   if (summary.failed === 0 && Object.keys(summary.warnings).length === 0) return
   yield '\n'
   for await (const row of rows) {
@@ -65,9 +66,6 @@ function* causes(
   yield `\n${say(lang, title)}\n`
   for (const [code, number] of sorted) yield `  ${say(lang, sentence + code, { number })}\n`
 }
-
-/** A quoted cell may hold line ends, and whatever else a terminal would obey. */
-export const onOneLine = (sentence: string): string => sentence.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
 
 /** In the time zone of the server, as the names of files in the store are. */
 export function localTime(time: Date, lang: Lang): string {

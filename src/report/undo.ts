@@ -1,7 +1,8 @@
 /** What an undo has done, as plain data, as text and as JSON: in the shape of other reports, as far as it goes. */
+import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
-import { localTime, onOneLine } from './text.ts'
+import { localTime } from './text.ts'
 
 export interface UndoSummary {
   /** Rows of the database, not of the file. */
@@ -90,7 +91,7 @@ export async function* undoAsText(report: UndoReport, lots: AsyncIterable<Undone
   const { undoes, file, summary } = report
   yield `${say(lang, report.simulated ? 'undo.title-simulated' : 'undo.title', {
     run: undoes.id,
-    name: file.name,
+    name: onOneLine(file.name),
     started: localTime(undoes.startedAt, lang),
   })}\n`
   yield `${say(lang, 'report.run', {
