@@ -96,7 +96,7 @@ const EVERYTHING = `
     SELECT 9, 2, 1, id, 1757000000, 1757000001 FROM {user};
   INSERT INTO {role_assignments} (roleid, contextid, userid, timemodified) VALUES (4, 23, 9, 1757000000);
   INSERT INTO {files} (contextid, pathnamehash, component, filearea, itemid, filename, filesize, timecreated, timemodified)
-    SELECT 23, SHA1(id), 'grade', 'feedback', id, 'note.txt', 7, 1, 1 FROM {grade_grades} WHERE itemid = 2;
+    SELECT 23, CONCAT('hash', id), 'grade', 'feedback', id, 'note.txt', 7, 1, 1 FROM {grade_grades} WHERE itemid = 2;
   INSERT INTO {quiz_overrides} (quiz, groupid, timeclose) VALUES (1, 1, 1759300000);
   INSERT INTO {quiz_attempts} (quiz, userid, layout, state, timestart, timecheckstate) VALUES (1, 9, '', 'inprogress', 1757000000, 7);
 `
@@ -335,6 +335,45 @@ describe('what others have done since', () => {
       expect.objectContaining({ outcome: 'failed', code: 'changed-since', userId: 26, courseId: 2 }),
     )
   })
+})
+
+test('one row that the database does not let back in keeps out no other', async () => {
+  const site = await newSite()
+  const before = await snapshot(site.school)
+  const id = await site.run(LEAVE)
+  await site.school.query(`CREATE TRIGGER refuse BEFORE INSERT ON {grade_grades} FOR EACH ROW
+    BEGIN IF NEW.userid = 9 AND NEW.itemid = 2 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'; END IF; END`)
+  const { left, summary } = await site.undo(id)
+  expect(left).toMatchObject([
+    { table: 'grade_grades', userId: 9, courseId: 2, code: 'database-refused', args: { reason: 'not this one' } },
+  ])
+  expect(summary).toMatchObject({ failed: 1, changes: { gradesRestored: 3, enrolled: 2 } })
+  expect(changed(before, await snapshot(site.school))).toEqual(['grade_grades'])
+})
+
+test('a Moodle that was upgraded since gets back what it still has a place for', async () => {
+  const site = await newSite()
+  await site.school.query(EVERYTHING)
+  const id = await site.run(LEAVE)
+  await site.school.query(`ALTER TABLE {grade_grades} DROP COLUMN feedback, ADD COLUMN newer INT NOT NULL DEFAULT 5;
+    DROP TABLE {forum_track_prefs}`)
+  const { left, summary } = await site.undo(id)
+  expect(left).toMatchObject([{ table: 'forum_track_prefs', userId: 9, code: 'owner-gone' }])
+  expect(summary.changes.gradesRestored).toBe(4)
+  expect(await site.school.query('SELECT DISTINCT newer FROM {grade_grades}')).toEqual([{ newer: 5 }])
+})
+
+test('an undo that is stopped has done nothing by halves, and goes on under its own id', async () => {
+  const site = await newSite()
+  const before = await snapshot(site.school)
+  const id = await site.run(LEAVE)
+  const after = await snapshot(site.school)
+  const ground = { config: site.config, store: site.store, log: createLog({ level: 'silent' }), lang: 'en' } as const
+  const stopped = { id: randomUUID(), undoes: id, simulate: false, signal: AbortSignal.abort() }
+  expect((await undo(stopped, ground)).outcome).toBe('interrupted')
+  expect(differing(after, await snapshot(site.school))).toEqual([])
+  expect((await site.undo(id)).id).toBe(stopped.id)
+  expect(changed(before, await snapshot(site.school))).toEqual([])
 })
 
 const NOW = 1_790_000_000
