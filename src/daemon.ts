@@ -94,7 +94,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     await cleaning.trigger()
 
     // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
-    closing.push(startWatchdog(() => answers(config.moodle.database)))
+    closing.push(startWatchdog(() => answers(config.moodle.database, stop)))
     notifyReady()
     log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
     if (!stop.aborted) await once(stop, 'abort')

@@ -113,11 +113,13 @@ export async function run(request: RunRequest, ground: RunGround): Promise<RunRe
     const run: Run = { request, ground, file, inspection, summary, caches, ensureSame }
     if (inspection.errors.length > 0) return await refuse(run, startedAt)
     try {
-      return await withMoodle(config, async moodle => {
+      const work = async (moodle: Moodle): Promise<RunResult> => {
         await keepOff(moodle, config, startedAt)
         if (request.simulate) return showOnly(run, moodle, startedAt)
-        return withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, () => applyAndRecord(run, moodle, startedAt))
-      })
+        const apply = () => applyAndRecord(run, moodle, startedAt)
+        return withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, apply, request.signal)
+      }
+      return await withMoodle(config, work, request.signal)
     } finally {
       if (!request.simulate) await dropNoted(caches, 'all')
     }

@@ -88,7 +88,7 @@ export async function undo(request: UndoRequest, ground: RunGround): Promise<Und
   const { config, store, log } = ground
   const now = new Date()
   const caches: NotesGround = { drop: openCaches(config), folder: store.folder.running, log }
-  return withMoodle(config, async moodle => {
+  const work = async (moodle: Moodle): Promise<UndoResult> => {
     await keepOff(moodle, config, now)
     const begin = async (): Promise<Undo> => {
       const original = await findUndoable(moodle, ground, request.undoes)
@@ -96,16 +96,18 @@ export async function undo(request: UndoRequest, ground: RunGround): Promise<Und
       return { request, ground, moodle, caches, original, summary: emptyUndoSummary() }
     }
     if (request.simulate) return simulate(await begin(), now)
+    const takeBackAll = async (): Promise<UndoResult> => {
+      await dropNoted(caches, 'all')
+      await migrateLedger(moodle)
+      return takeBackAndRecord(await begin(), now)
+    }
     try {
-      return await withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, async () => {
-        await dropNoted(caches, 'all')
-        await migrateLedger(moodle)
-        return takeBackAndRecord(await begin(), now)
-      })
+      return await withMoodleLock(moodle, WAIT_FOR_OTHER_RUN, takeBackAll, request.signal)
     } finally {
       await dropNoted(caches, 'all')
     }
-  })
+  }
+  return withMoodle(config, work, request.signal)
 }
 
 /** The run that is meant, if it can be taken back. @throws Problem that says why not */

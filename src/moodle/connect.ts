@@ -2,6 +2,7 @@
  * The connection to Moodle's database: opening it, what its tables look like in this version of Moodle, and closing it.
  * Every statement of the project goes through a connection made here, so that isolation and SQL mode are never in doubt.
  */
+import { createConnection, type Socket } from 'node:net'
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise'
 import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
@@ -48,6 +49,7 @@ const OUT_OF_REACH: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'database-unreachable',
   ENETUNREACH: 'database-unreachable',
   ETIMEDOUT: 'database-unreachable',
+  ECONNABORTED: 'database-lost',
 }
 
 const errorCode = (error: unknown): string =>
@@ -60,6 +62,9 @@ const DENIED: ReadonlySet<string> = new Set([
   'ER_SPECIFIC_ACCESS_DENIED_ERROR',
 ])
 
+/** The driver's word for: nothing more can come through this connection. Some such errors have no code. */
+const isFatal = (error: unknown): boolean => error instanceof Error && 'fatal' in error && error.fatal === true
+
 /**
  * The Problem that an error of the driver is, if it says that the database is out of reach or denies; else undefined.
  * @param database for the sentence: where was it looked for
@@ -69,76 +74,147 @@ function asProblem(error: unknown, database: Config['moodle']['database']): Prob
   const reason = error instanceof Error ? error.message : String(error)
   if (DENIED.has(code))
     return new Problem('database-denies', { user: database.user, reason }, EXIT.configuration, error)
-  const sentence = OUT_OF_REACH[code]
+  const sentence = OUT_OF_REACH[code] ?? (isFatal(error) ? 'database-lost' : undefined)
   if (sentence === undefined) return undefined
   const where = database.socketPath ?? `${database.host}:${database.port}`
   return new Problem(sentence, { where, user: database.user, name: database.name, reason }, EXIT.unavailable, error)
 }
 
+/** A connection, and what it goes through: to end it where no answer can be waited for. */
+interface Line {
+  readonly connection: Connection
+  readonly socket: Socket
+}
+
+/** Milliseconds. */
+const CONNECT_WITHIN = 10_000
+const LOOK_WHETHER_THERE_AFTER = 10_000
+const CLOSE_WITHIN = 1_000
+
 /**
  * Opens one connection.
+ * @param signal aborted: it is waited for no longer
  * @throws Problem with exit status 69 where the database is out of reach
  */
-export async function connect(database: Config['moodle']['database']): Promise<Connection> {
+export async function connect(database: Config['moodle']['database'], signal?: AbortSignal): Promise<Connection> {
+  return (await open(database, signal)).connection
+}
+
+async function open(database: Config['moodle']['database'], signal?: AbortSignal): Promise<Line> {
+  const socket = openSocket(database)
+  const giveUp = (): void => cut(socket)
   const options: ConnectionOptions = {
+    // For names of certificates. What is connected to is the socket's affair.
+    host: database.host,
+    stream: () => socket,
     user: database.user,
     password: database.password,
     database: database.name,
     charset: 'utf8mb4_unicode_ci',
-    connectTimeout: 10_000,
+    connectTimeout: CONNECT_WITHIN,
     supportBigNumbers: true,
     // No server may ask us for a file of this machine.
     flags: ['-LOCAL_FILES'],
-    ...(database.socketPath === null
-      ? { host: database.host, port: database.port, ...(database.tls ? { ssl: {} } : {}) }
-      : { socketPath: database.socketPath }),
+    ...(database.socketPath === null && database.tls ? { ssl: {} } : {}),
   }
-  let connection: Connection
+  const opening = mysql.createConnection(options)
+  if (signal?.aborted) giveUp()
+  signal?.addEventListener('abort', giveUp)
   try {
-    connection = await mysql.createConnection(options)
+    const connection = await opening
+    // An error between two statements (the server went away) must not end the process: the next statement reports it.
+    connection.on('error', () => {})
+    return { connection, socket }
   } catch (error) {
+    // The driver leaves to the server to end a connection that it has refused.
+    socket.destroy()
     throw asProblem(error, database) ?? error
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
-  // An error between two statements (the server went away) must not end the process: the next statement reports it.
-  connection.on('error', () => {})
-  return connection
+}
+
+function openSocket({ socketPath, host, port }: Config['moodle']['database']): Socket {
+  if (socketPath !== null) return createConnection({ path: socketPath })
+  return createConnection({
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: LOOK_WHETHER_THERE_AFTER,
+  })
+}
+
+/** Ends a connection: who waits for an answer is told that it is lost, and the server takes back what was not committed. */
+function cut(socket: Socket): void {
+  socket.destroy(Object.assign(new Error('given up'), { code: 'ECONNABORTED' }))
+}
+
+/** Ends a connection politely. The server then closes it; one that is not there any more is not waited for. */
+async function close({ connection, socket }: Line): Promise<void> {
+  await connection.end()
+  setTimeout(() => socket.destroy(), CLOSE_WITHIN).unref()
 }
 
 /** Whether the database can be reached and answers. Never throws. */
-export async function answers(database: Config['moodle']['database']): Promise<boolean> {
+export async function answers(database: Config['moodle']['database'], signal?: AbortSignal): Promise<boolean> {
   try {
-    const connection = await connect(database)
-    await connection.end()
+    await close(await open(database, signal))
     return true
   } catch {
     return false
   }
 }
 
+/** Milliseconds that a statement has to come to its end once the program is to stop. Cut off, it has done nothing. */
+const FINISH_WITHIN = 5_000
+
 /**
  * Opens a connection for a run, uses it, and closes it.
  * READ COMMITTED: what Moodle commits meanwhile is seen by the next chunk, and fewer locks stand in its way.
+ * @param signal aborted: what is going on has some seconds to come to its end, then the connection is cut
  * @throws Problem 69 where the database is out of reach, 78 where it has no tables of a Moodle with this prefix
  */
-export async function withMoodle<T>(config: Config, use: (moodle: Moodle) => Promise<T>): Promise<T> {
+export async function withMoodle<T>(
+  config: Config,
+  use: (moodle: Moodle) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const { database } = config.moodle
-  const connection = await connect(database)
+  const line = await open(database, signal)
+  const { connection } = line
+  const cutInTime = cutAfter(line, signal)
   try {
     await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
     await connection.query(
-      "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
+      `SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+         innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
     )
-    const [[server]] = await connection.query<RowDataPacket[]>('SELECT VERSION() AS version')
-    if (/MariaDB/i.test(String(server?.version))) {
-      // Lists of a thousand values would become subqueries, and with an order of tables that we ask for, whole tables be read.
-      await connection.query('SET SESSION in_predicate_conversion_threshold = 0')
-    }
     return await use({ connection, prefix: database.prefix, ...(await look(connection, database)) })
   } catch (error) {
     throw asProblem(error, database) ?? error
   } finally {
-    // A polite end where the server still listens; nothing is waited for where it does not.
-    await connection.end().catch(() => connection.destroy())
+    await close(line)
+    cutInTime.cancel()
+  }
+}
+
+/** How long a statement waits for a row, or a table, that somebody else has locked. */
+const LOCK_WAIT_SECONDS = 20
+
+/** Cuts a connection some seconds after the signal, unless that is cancelled. */
+function cutAfter({ socket }: Line, signal: AbortSignal | undefined): { readonly cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined
+  const start = (): void => {
+    timer = setTimeout(() => cut(socket), FINISH_WITHIN)
+  }
+  if (signal?.aborted) start()
+  signal?.addEventListener('abort', start)
+  return {
+    cancel: () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', start)
+    },
   }
 }
 
