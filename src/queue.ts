@@ -43,20 +43,31 @@ const PASSING_ERRORS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EACCES', 'EPERM', '
 
 export function openQueue(ground: QueueGround): Queue {
   const inTurn = new PQueue({ concurrency: 1 })
-  const jobs = new Set<Job | BegunJob>()
+  // How many jobs are known of each file: thousands may come at once, so none is looked for among all the others.
+  const arrivals = new Map<string, number>()
+  const files = new Map<string, number>()
+  const note = ({ file, arrival }: Job, one: 1 | -1): void => {
+    countOf(files, file, one)
+    if (arrival !== null) countOf(arrivals, arrival, one)
+  }
   return {
     add: job => {
       // Each arrival is another file, whatever it is called; a command file is the same as long as it lies there.
-      const isSame = (other: Job) => (job.arrival === null ? other.file === job.file : other.arrival === job.arrival)
-      if ([...jobs].some(isSame)) return
-      jobs.add(job)
+      if (job.arrival === null ? files.has(job.file) : arrivals.has(job.arrival)) return
+      note(job, 1)
       void inTurn.add(async () => {
         await takeTurn(ground, job)
-        jobs.delete(job)
+        note(job, -1)
       })
     },
     idle: () => inTurn.onIdle(),
   }
+}
+
+function countOf(counts: Map<string, number>, key: string, more: number): void {
+  const count = (counts.get(key) ?? 0) + more
+  if (count > 0) counts.set(key, count)
+  else counts.delete(key)
 }
 
 /** Puts the files that `enrol.file` names to the queue, those of them that lie in the store: what the schedule does. */
