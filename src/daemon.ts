@@ -8,6 +8,7 @@ import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { removeManifestsOf } from './intake/manifest.ts'
 import { removeDoneFilesOf } from './intake/scan.ts'
+import { watchForSilence } from './intake/silence.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
@@ -71,13 +72,18 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
 
     if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
     await removeManifestsOf(intake.directory, store, arrived)
+    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, log)
+    if (silence !== null) closing.push(silence.close)
     const watch = await watchDirectory(
       {
         directory: intake.directory,
         wholeness: { stableFor: intake.stableFor, doneFile: intake.doneFile },
         store,
         log,
-        onArrival: ({ name, folder }) => queue.add({ file: name, arrival: folder }),
+        onArrival: ({ name, folder }) => {
+          silence?.arrived()
+          queue.add({ file: name, arrival: folder })
+        },
         signal: stop,
         clock: { now, elapsed: () => performance.now() },
       },

@@ -79,11 +79,15 @@ const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } 
 
 /** `500ms`, `2s`, `5m`, `3h`, `90d`, in milliseconds. */
 export const duration = (most: number): Kind<number> =>
-  ofText('no-duration', text => {
-    const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
-    const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN
-    return milliseconds <= most ? milliseconds : undefined
-  })
+  ofText(
+    'no-duration',
+    text => {
+      const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
+      const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN
+      return milliseconds <= most ? milliseconds : undefined
+    },
+    { days: most / MILLISECONDS.d },
+  )
 
 /** `30%`, as the share 0.3. */
 export const percentage = ofText('no-percentage', text => {

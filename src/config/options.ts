@@ -162,6 +162,11 @@ export const OPTIONS = {
       null,
       'A file is whole when another is there, named after it, such as "{name}.done". null: by stableFor alone.',
     ),
+    expect: option(
+      nullable(duration(365 * DAY)),
+      null,
+      'Administrators are told when no file has come for longer than this, such as 26h, and when files come again. null: they are not.',
+    ),
     polling: option(boolean, false, 'Look for files again and again, instead of being told: for network file systems.'),
   },
   store: {

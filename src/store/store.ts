@@ -76,7 +76,7 @@ export async function lockStore({ directory }: Store): Promise<() => Promise<voi
 
 /** Removes what a crash left that is no file of anybody's. Only for the one daemon of the store, before anything else. */
 export async function tidyStore(store: Store, now: Date): Promise<void> {
-  for (const path of Object.values(store.folder)) await removeLeftOvers(path)
+  for (const path of [store.directory, ...Object.values(store.folder)]) await removeLeftOvers(path)
   await removeForgottenOutcomes(store.folder.running, now)
   for (const arrival of await readdir(store.folder.arrivals)) {
     const path = join(store.folder.arrivals, arrival)

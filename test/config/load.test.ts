@@ -80,7 +80,7 @@ describe('a configuration', () => {
         writeLog: true,
       },
       csv: { separator: ';', encoding: 'utf-8', maxRecordBytes: 1_048_576 },
-      intake: { directory: '/d/sync', stableFor: 2000, doneFile: null, polling: false },
+      intake: { directory: '/d/sync', stableFor: 2000, doneFile: null, expect: null, polling: false },
       store: { directory: '/d/syncd', archive: true, delete: true, keepDays: 90 },
       schedule: null,
       guard: { maxUnenrolments: 500, maxShare: 0.3, maxUnmatched: 0.2 },
