@@ -8,7 +8,7 @@ export type CourseOf =
 
 export interface TableFacts {
   /** Two rows that are equal in these mean the same. */
-  readonly key?: readonly [string, string, ...string[]] | readonly [string]
+  readonly key?: readonly string[]
   /** The database lets no two such rows be. (Where it does, Moodle has made doubles at times.) */
   readonly isUnique?: boolean
   /** Columns by tables: rows that are gone make this one meaningless. */

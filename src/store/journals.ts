@@ -15,7 +15,7 @@ import { type Lines, readBackwards, withLines } from './lines.ts'
 import { checkName } from './names.ts'
 import type { Store } from './store.ts'
 
-/** Bytes, as they are written: some fifty million rows that were added, fewer that were deleted. Such a run cannot be taken back; its file can be run again. */
+/** Bytes, as they are written: some fifty million rows that were added, fewer that were deleted. */
 const MAX_BYTES = 1024 ** 3
 
 /** From so many bytes on, compressing is worth it. */
@@ -102,6 +102,9 @@ export async function readingJournal<T>(
         yield { offset, change: fromLine(line) }
       }
     })
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Problem('journal-damaged', { run: id }, EXIT.usage, error)
+    throw error
   } finally {
     await handle.close()
   }

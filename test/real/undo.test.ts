@@ -1,5 +1,5 @@
 /** Taking a run back: every table as it was before, whatever the run did; but what others have done since stays, and is told. */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -35,7 +35,7 @@ const changed = (before: Snapshot, after: Snapshot): string[] => differing(befor
 /** One run of a file, and undos, as the commands do them. */
 interface Site {
   readonly school: TestSchool
-  readonly run: (content: string) => Promise<string>
+  readonly run: (content: string, id?: string) => Promise<string>
   readonly undo: (
     id: string,
     simulate?: boolean,
@@ -54,10 +54,9 @@ async function newSite(overrides: Overrides = {}): Promise<Site> {
     school,
     config,
     store,
-    run: async content => {
+    run: async (content, id = randomUUID()) => {
       const path = join(school.folder, 'enrols.csv')
       await writeFile(path, content)
-      const id = randomUUID()
       const request = {
         id,
         name: 'enrols.csv',
@@ -365,15 +364,25 @@ test('a Moodle that was upgraded since gets back what it still has a place for',
 
 test('an undo that is stopped has done nothing by halves, and goes on under its own id', async () => {
   const site = await newSite()
-  const before = await snapshot(site.school)
-  const id = await site.run(LEAVE)
-  const after = await snapshot(site.school)
-  const ground = { config: site.config, store: site.store, log: createLog({ level: 'silent' }), lang: 'en' } as const
-  const stopped = { id: randomUUID(), undoes: id, simulate: false, signal: AbortSignal.abort() }
-  expect((await undo(stopped, ground)).outcome).toBe('interrupted')
-  expect(differing(after, await snapshot(site.school))).toEqual([])
-  expect((await site.undo(id)).id).toBe(stopped.id)
-  expect(changed(before, await snapshot(site.school))).toEqual([])
+  const { school, config, store } = site
+  const numbers = 'SELECT 1000 + a.id * 50 + b.id AS n FROM {user} a JOIN {user} b'
+  await school.query(
+    `INSERT INTO {user} (id, username, idnumber) SELECT n, CONCAT('u', n), CONCAT('U', n) FROM (${numbers}) numbers`,
+  )
+  const people = await school.query<{ idnumber: string }>('SELECT idnumber FROM {user} WHERE id > 1000')
+  const before = await snapshot(school)
+  const id = await site.run(HEADER + people.map(({ idnumber }) => `add;DEBAT;${idnumber};student;self;;\n`).join(''))
+  const ground = { config, store, log: createLog({ level: 'silent' }), lang: 'en' } as const
+  const stop = new AbortController()
+  const request = { id: randomUUID(), undoes: id, simulate: false, signal: stop.signal, onProgress: () => stop.abort() }
+  const stopped = await undo(request, ground)
+  expect(stopped.outcome).toBe('interrupted')
+  const { summary, id: by } = await site.undo(id)
+  expect(by).toBe(request.id)
+  expect(stopped.summary.applied).toBeGreaterThan(0)
+  expect(stopped.summary.applied).toBeLessThan(summary.applied)
+  expect(summary.changes).toMatchObject({ unenrolled: people.length, rolesRemoved: people.length })
+  expect(changed(before, await snapshot(school))).toEqual([])
 })
 
 const NOW = 1_790_000_000
@@ -525,6 +534,8 @@ describe('what it takes to go back', () => {
     await truncate(path, (await stat(path)).size - 1)
     const after = await snapshot(site.school)
     await expect(site.undo(before)).rejects.toMatchObject({ code: 'journal-damaged', exit: 64 })
+    await writeFile(path, 'x'.repeat((await stat(path)).size + 1))
+    await expect(site.undo(before)).rejects.toMatchObject({ code: 'journal-damaged' })
     await rm(path)
     await writeFile(`${path}.gz`, 'not packed')
     await expect(site.undo(before)).rejects.toMatchObject({ code: 'journal-damaged' })
@@ -553,8 +564,20 @@ describe('what it takes to go back', () => {
       },
       1_000,
     )
-    const id = await site.run(LEAVE)
-    await site.school.query('UPDATE syncd_run SET journal_bytes = NULL')
+    // One that was begun, and whose journal had become too large.
+    const begun = await site.run(HEADER)
+    const id = randomUUID()
+    await site.school.query(
+      `INSERT INTO syncd_run (id, moodle, file_name, sha256, state, fence, started_at, rows_done, outcomes_bytes)
+         SELECT ?, moodle, file_name, ?, 'running', 1, started_at, 0, 0 FROM syncd_run WHERE id = ?`,
+      [id, createHash('sha256').update(LEAVE).digest('hex'), begun],
+    )
+    for (const name of await readdir(site.store.folder.reports)) await rm(join(site.store.folder.reports, name))
+    expect(await site.run(LEAVE, id)).toBe(id)
+    const reports = (await readdir(site.store.folder.reports)).sort()
+    const [json, text] = await Promise.all(reports.map(name => readFile(join(site.store.folder.reports, name), 'utf8')))
+    expect(JSON.parse(json!)).toMatchObject({ run: id, canBeUndone: false, summary: { applied: 3 } })
+    expect(text).toContain('This run cannot be taken back')
     await expect(site.undo(id)).rejects.toMatchObject({ code: 'journal-not-kept', exit: 64 })
   })
 })
