@@ -7,9 +7,9 @@ import { expect, test } from 'vitest'
 import { until } from '../until.ts'
 import { adding, HEADER, newSite, startDaemon } from './daemon.ts'
 
-const STABLE_MS = 1_500
+const STABLE_MS = 2_000
 /** Never as long as a file must be still. */
-const SLOW_MS = 400
+const SLOW_MS = 300
 /** Always longer. */
 const PAUSED_MS = 2 * STABLE_MS
 
