@@ -119,14 +119,18 @@ function open({ directory, log }: Intake, polling: boolean, identity: string, re
     ignoreInitial: true,
     usePolling: polling,
     interval: POLL_EVERY_MS,
-    ignored: path => basename(path) === OUR_LOCK,
+    // The directory alone: with a watcher for each of thousands of files, every one that is taken costs a look at all others.
+    ignored: path => path !== directory,
   })
   const watched: Watched = { watcher, identity, isOver: false }
   watcher.on('unlinkDir', path => {
     if (path === directory) watched.isOver = true
   })
-  // `ready`: events before it were lost. `change`: what replaces a file within 100 ms is no `add` for chokidar.
+  // `ready`: events before it were lost. `raw`: what the kernel says of a directory is about what lies in it.
   watcher.on('ready', rest.wake).on('all', rest.wake)
+  watcher.on('raw', (_event, name) => {
+    if (basename(String(name)) !== OUR_LOCK) rest.wake()
+  })
   let isTold = false
   watcher.on('error', error => {
     if (!isTold)

@@ -128,12 +128,12 @@ describe('many files', () => {
     // Each file is synced to the disk several times: what is looked for here is what the program itself takes.
     const dataroot = await folderElsewhere()
     skip(dataroot === undefined, 'there is no file system in memory')
-    const count = runs(2_000)
+    const count = runs(800)
     const options = { moodle: { dataroot }, enrol: { file: 'enrols-*.csv' }, intake: { stableFor: '1s' } }
     const { config } = await newSite({ ...options, log: { level: 'info' } })
     const site = { config, sync: join(dataroot!, 'sync'), store: join(dataroot!, 'syncd') }
     await mkdir(site.sync)
-    const name = (at: number) => (at % 400 === 0 ? `enrols-${at}.csv` : `other-${at}.csv`)
+    const name = (at: number) => (at % 200 === 0 ? `enrols-${at}.csv` : `other-${at}.csv`)
     for (let at = 0; at < count; at++) {
       const path = join(site.sync, name((at * 7) % count))
       await writeFile(path, adding('E1018'))
@@ -157,7 +157,7 @@ describe('many files', () => {
     expect(daemon.told('file-taken').map(({ file }) => file)).toEqual(
       Array.from({ length: count }, (_, at) => name(at)),
     )
-    const named = Array.from({ length: count / 400 }, (_, at) => name(at * 400))
+    const named = Array.from({ length: count / 200 }, (_, at) => name(at * 200))
     expect(daemon.told('run-finished').map(({ file }) => file)).toEqual(named)
     expect(await readdir(join(site.store, 'commands'))).toHaveLength(count - named.length)
     expect(most).toBeLessThan(300_000)
