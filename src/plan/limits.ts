@@ -29,7 +29,11 @@ export interface Losses {
   readonly lost: number
 }
 
-/** One reason to hold a file. `count` of `of` is more than `limit`: a number of people, or a share between 0 and 1. */
+/**
+ * One reason to hold a file. `count` of `of` is more than `limit`: a number of people, or a share between 0 and 1.
+ * Of courses that would lose more than their share, those that would lose most are told one by one; `more-courses` says how
+ * many more there are, of how many.
+ */
 export type Hold =
   | { readonly code: HoldCode; readonly count: number; readonly of: number; readonly limit: number }
   | {
@@ -41,7 +45,10 @@ export type Hold =
     }
 
 /** The sentence of each is `hold.<code>`. */
-type HoldCode = 'unenrolments' | 'share' | 'unmatched-users' | 'unmatched-courses'
+type HoldCode = 'unenrolments' | 'share' | 'more-courses' | 'unmatched-users' | 'unmatched-courses'
+
+/** Courses that are told one by one: an empty export would name every course of a university. */
+const COURSES_TOLD = 10
 
 /** Fewer people or rows than this have no share: two of three is no sign of anything. */
 const SMALLEST_WHOLE = 20
@@ -57,7 +64,7 @@ export function heldByNames({ rows, users, courses }: Unmatched, { maxUnmatched:
 /**
  * Whether what a file would do holds it.
  * @param losses of every course that the file names, and of those that lose somebody with these
- * @returns the reasons; courses in the order of what they would lose
+ * @returns the reasons; courses in the order of what they would lose, the most first
  */
 export function heldByLosses(losses: readonly Losses[], { maxUnenrolments, maxShare }: Limits): Hold[] {
   const count = losses.reduce((sum, { lost }) => sum + lost, 0)
@@ -67,11 +74,14 @@ export function heldByLosses(losses: readonly Losses[], { maxUnenrolments, maxSh
     holds.push({ code: 'unenrolments', count, of, limit: maxUnenrolments })
   }
   if (exceeds(count, of, maxShare)) holds.push({ code: 'share', count, of, limit: maxShare })
-  for (const { course, enrolled, lost } of losses.toSorted((a, b) => b.lost - a.lost)) {
-    if (exceeds(lost, enrolled, maxShare)) {
-      holds.push({ code: 'course-share', count: lost, of: enrolled, limit: maxShare, course })
-    }
+  if (maxShare === null) return holds
+  const limit = maxShare
+  const emptied = losses.filter(({ lost, enrolled }) => exceeds(lost, enrolled, limit)).sort((a, b) => b.lost - a.lost)
+  for (const { course, enrolled, lost } of emptied.slice(0, COURSES_TOLD)) {
+    holds.push({ code: 'course-share', count: lost, of: enrolled, limit, course })
   }
+  const more = emptied.length - COURSES_TOLD
+  if (more > 0) holds.push({ code: 'more-courses', count: more, of: losses.length, limit })
   return holds
 }
 

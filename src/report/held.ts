@@ -4,9 +4,6 @@ import { type Lang, say } from '../messages/say.ts'
 import type { Hold } from '../plan/limits.ts'
 import type { Release, Report } from './report.ts'
 
-/** Courses that would lose too many, told one by one; of the others, how many there are. */
-const COURSES_TOLD = 10
-
 /** The sentence for one reason. */
 export function sentenceOf(hold: Hold, lang: Lang): string {
   const { code, count, of, limit } = hold
@@ -20,12 +17,7 @@ export const commandOf = ({ file }: Release): string => `moodle-syncd run ${shel
 /** The lines of the text report, which stand before what would be done. */
 export function* heldLines({ held, release }: Report['file'], lang: Lang): Generator<string> {
   yield say(lang, release === null ? 'report.would-be-held' : 'report.held')
-  let courses = 0
-  for (const hold of held) {
-    if (hold.code === 'course-share') courses += 1
-    if (courses <= COURSES_TOLD || hold.code !== 'course-share') yield `  ${sentenceOf(hold, lang)}`
-  }
-  if (courses > COURSES_TOLD) yield `  ${say(lang, 'report.more-courses', { number: courses - COURSES_TOLD })}`
+  for (const hold of held) yield `  ${sentenceOf(hold, lang)}`
   if (release !== null) {
     yield say(lang, 'report.held-release', { command: commandOf(release) })
     yield release.path === null

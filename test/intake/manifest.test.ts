@@ -1,6 +1,7 @@
 /** A dropped file with a manifest is taken when it is what the manifest says, and never before. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { truncateSync } from 'node:fs'
 import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -176,7 +177,7 @@ describe('a file with a manifest', () => {
     // In the very last moment: when the file before it has just been taken.
     const onArrival: TestIntake['onArrival'] = arrival => {
       intake.onArrival(arrival)
-      if (arrival.name === '0.csv') execFileSync('truncate', ['-s', '4', join(intake.directory, 'a.csv')])
+      if (arrival.name === '0.csv') truncateSync(join(intake.directory, 'a.csv'), 4)
     }
     await scan({ ...intake, onArrival }, newMemory())
     expect(intake.taken()).toEqual(['0.csv'])

@@ -28,7 +28,11 @@ describe('people who are lost', () => {
       [...manyCourses(50, 40, 0), course(40, 40)],
       ['course-share'],
     ],
-    ['all are emptied: what an empty export does', manyCourses(50, 40, 40), ['unenrolments', 'share', 'course-share']],
+    [
+      'all are emptied: what an empty export does',
+      manyCourses(50, 40, 40),
+      ['unenrolments', 'share', 'course-share', 'more-courses'],
+    ],
     ['nobody was enrolled', [course(0, 0)], []],
   ])('%s', (_, losses, expected) => {
     expect(codes(heldByLosses(losses, DEFAULTS))).toEqual(expected)
@@ -44,6 +48,14 @@ describe('people who are lost', () => {
       { code: 'course-share', count: 200, of: 400, limit: 0.3, course: 'C' },
       { code: 'course-share', count: 31, of: 100, limit: 0.3, course: 'A' },
     ])
+  })
+
+  test('are told course by course for ten courses, and then in one', () => {
+    const losses = Array.from({ length: 300 }, (_, i) => course(400, i))
+    const holds = heldByLosses(losses, { ...NONE, maxShare: 0.5 })
+    expect(holds).toHaveLength(11)
+    expect(holds[0]).toEqual({ code: 'course-share', count: 299, of: 400, limit: 0.5, course: 'A' })
+    expect(holds.at(-1)).toEqual({ code: 'more-courses', count: 89, of: 300, limit: 0.5 })
   })
 
   test('limits are each for themselves; 0 lets nobody go', () => {
