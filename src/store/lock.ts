@@ -65,6 +65,10 @@ async function create(path: string, text: string): Promise<boolean> {
     try {
       await handle.writeFile(text)
       await handle.chmod(LOCK_MODE)
+    } catch (error) {
+      // The disk is full: a lock that does not say who holds it would be in everybody's way for minutes.
+      await rm(path, { force: true })
+      throw error
     } finally {
       await handle.close()
     }

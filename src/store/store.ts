@@ -47,7 +47,7 @@ const FORGOTTEN_AFTER_MS = 86_400_000
 /**
  * Opens a store, making what is missing of it, but not the directory that it lies in.
  *
- * @throws Problem 78 where it cannot be made or read
+ * @throws Problem 78 where it cannot be made or read, 69 where it is full
  */
 export async function openStore(directory: string): Promise<Store> {
   const folder = Object.fromEntries(FOLDERS.map(name => [name, join(directory, name)])) as Record<Folder, string>
@@ -56,19 +56,28 @@ export async function openStore(directory: string): Promise<Store> {
     const arrivals = (await readdir(folder.arrivals)).filter(name => ARRIVAL_FOLDER.test(name))
     return { directory, folder, lastArrival: Number(arrivals.sort().at(-1) ?? 0) }
   } catch (error) {
-    if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) throw error
-    throw new Problem('store-unusable', { directory, reason: (error as Error).message }, EXIT.configuration, error)
+    throw asProblem(error, directory)
   }
+}
+
+/** A store that cannot be made, read or written is no bug; one that is full has room again some day. */
+function asProblem(error: unknown, directory: string): unknown {
+  const isFull = failedWith(error, 'ENOSPC', 'EDQUOT')
+  if (!isFull && !failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) return error
+  const exit = isFull ? EXIT.unavailable : EXIT.configuration
+  return new Problem('store-unusable', { directory, reason: (error as Error).message }, exit, error)
 }
 
 /**
  * Makes this process the one daemon of a store.
  *
  * @returns what gives the store free again
- * @throws Problem 75 where another daemon has it
+ * @throws Problem 75 where another daemon has it, 78 where it cannot be written, 69 where it is full
  */
 export async function lockStore({ directory }: Store): Promise<() => Promise<void>> {
-  const lock = await takeLock(join(directory, 'daemon.lock'))
+  const lock = await takeLock(join(directory, 'daemon.lock')).catch((error: unknown) => {
+    throw asProblem(error, directory)
+  })
   if (lock.taken) return lock.release
   const { pid, host } = lock.holder ?? { pid: '?', host: '?' }
   throw new Problem('store-in-use', { directory, pid: String(pid), host }, EXIT.tryLater)
