@@ -6,7 +6,7 @@ import { type Lang, say } from './say.ts'
 
 /** The text for people, without a line end. No secret is in it. */
 export function explain(lang: Lang, problem: Problem): string {
-  const sentence = fit(say(lang, `problem.${problem.code}`, problem.args))
+  const sentence = lineByLine(say(lang, `problem.${problem.code}`, problem.args))
   if (!(problem instanceof ConfigurationInvalid)) return sentence
   const faults = problem.faults.map(({ line, column, code, args }) => {
     const what = onOneLine(say(lang, `configuration.${code}`, args))
@@ -16,4 +16,4 @@ export function explain(lang: Lang, problem: Problem): string {
 }
 
 /** What a program has said may have several lines; what a terminal would obey is in none of them. */
-const fit = (text: string): string => text.split('\n').map(onOneLine).join('\n')
+const lineByLine = (text: string): string => text.split('\n').map(onOneLine).join('\n')
