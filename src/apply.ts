@@ -44,6 +44,8 @@ export interface Facts {
 
 /** How rows are gone through. */
 interface Passage {
+  /** Which rows; without, all of them. */
+  readonly isIncluded?: (row: Row) => boolean
   readonly simulate: boolean
   /** The last row that is done already; null: none is. */
   readonly last: Lease['last']
@@ -64,7 +66,7 @@ export async function loadFacts(moodle: Moodle, config: Config): Promise<Facts> 
 export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage: Passage): Promise<boolean> {
   const { request, ground, inspection, summary, caches } = run
   const { config, log } = ground
-  const { last, ...how } = passage
+  const { last, isIncluded, ...how } = passage
   const chunkGround: ChunkGround = {
     moodle,
     config,
@@ -75,7 +77,7 @@ export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage:
     staleCaches: staleCaches(caches, cacheSite(facts.settings)),
     warn: warnOnce(log),
   }
-  for await (const rows of chunksOf(run, facts, last)) {
+  for await (const rows of chunksOf(run, facts, last, isIncluded)) {
     if (request.signal?.aborted) return false
     await run.ensureSame()
     // Maintenance may begin at any time.
@@ -118,9 +120,15 @@ export async function simulate<T>(
 }
 
 /** The rows behind one that is done already, or all of them, in lists that are applied together. */
-export async function* chunksOf(run: Run, { settings }: Facts, last: Lease['last']): AsyncGenerator<Row[]> {
+export async function* chunksOf(
+  run: Run,
+  { settings }: Facts,
+  last: Lease['last'],
+  isIncluded: (row: Row) => boolean = () => true,
+): AsyncGenerator<Row[]> {
   let gathered: Row[] = []
   for await (const row of rowsAfter(run, timeZoneOf(settings), last)) {
+    if (!isIncluded(row)) continue
     gathered.push(row)
     if (gathered.length === CHUNK_ROWS) {
       yield gathered

@@ -2,20 +2,22 @@
  * The guard: what is looked at before a file's first change. Whether its names are there; whether it can take anybody out
  * of a course, so that planning must tell whom; how many are enrolled. Reads only. What is too much: `plan/limits.ts`.
  */
-import { chunksOf, type Facts, type Run } from './apply.ts'
+import { applyRows, chunksOf, type Facts, type Run } from './apply.ts'
 import type { Moodle } from './moodle/connect.ts'
+import { linkedCourses } from './moodle/consequences/linked-courses.ts'
 import { countEnrolled } from './moodle/enrolled.ts'
 import { findCourses, findUsers } from './moodle/world.ts'
-import { canTakeOut, type Departures } from './plan/departures.ts'
+import { canTakeOut, type Departures, watchDepartures } from './plan/departures.ts'
 import { type Hold, heldByLosses, heldByNames, type Losses, type Unmatched } from './plan/limits.ts'
+import { emptySummary } from './report/report.ts'
 
 /** What a look through a file finds. */
 export interface Findings {
   readonly unmatched: Unmatched
   /** The courses that are named. */
   readonly courseIds: ReadonlySet<number>
-  /** Some row can take somebody out of a course. How many are taken out, only planning tells. */
-  readonly canTakeOut: boolean
+  /** The users, as they are named, whom some row can take out of a course. Whom it does, only planning tells. */
+  readonly leaving: ReadonlySet<string>
 }
 
 /** Distinct names that are remembered, however long the file is, before they are asked for. */
@@ -47,14 +49,14 @@ export async function lookThrough(run: Run, moodle: Moodle, facts: Facts): Promi
     return name => isThere(found.get(name))
   })
   let count = 0
-  let can = false
+  const leaving = new Set<string>()
   for await (const rows of chunksOf(run, facts, null)) {
     await run.ensureSame()
     for (const row of rows) {
       if (row.error === undefined) {
         uids.add(row.uid)
         cids.add(row.cid)
-        can ||= canTakeOut(row, now, rolesCount)
+        if (canTakeOut(row, now, rolesCount)) leaving.add(row.uid)
       } else if (row.error.code === 'empty-user') uids.addEmpty()
       else if (row.error.code === 'empty-course') cids.addEmpty()
     }
@@ -64,14 +66,40 @@ export async function lookThrough(run: Run, moodle: Moodle, facts: Facts): Promi
   }
   await uids.ask(1)
   await cids.ask(1)
-  return { unmatched: { rows: count, users: uids.unmatched(), courses: cids.unmatched() }, courseIds, canTakeOut: can }
+  return { unmatched: { rows: count, users: uids.unmatched(), courses: cids.unmatched() }, courseIds, leaving }
 }
 
-/** Whether what the file would do must be planned: to know whom it takes out, or to show why it is held. */
-export function mustPlan({ ground }: Run, { canTakeOut, unmatched }: Findings): boolean {
-  const { guard } = ground.config
-  const hasLimit = guard.maxUnenrolments !== null || guard.maxShare !== null
-  return (canTakeOut && hasLimit) || heldByNames(unmatched, guard).length > 0
+/**
+ * Whether a file may be held. To know whom it takes out, the rows of those whom some row can take out are planned, and no
+ * others: a file that only adds is planned once. Where one of them is spelled in two ways, too many may be found here.
+ */
+export async function mayBeHeld(
+  run: Run,
+  moodle: Moodle,
+  facts: Facts,
+  findings: Findings,
+): Promise<boolean | 'interrupted'> {
+  const { guard } = run.ground.config
+  if (heldByNames(findings.unmatched, guard).length > 0) return true
+  const { leaving } = findings
+  if (leaving.size === 0 || (guard.maxUnenrolments === null && guard.maxShare === null)) return false
+  const departures = watchDepartures(new Date())
+  const isDone = await applyRows(trialOf(run), moodle, facts, {
+    isIncluded: row => row.error === undefined && leaving.has(row.uid),
+    simulate: true,
+    last: null,
+    // Of all consequences, this one alone takes people out of courses.
+    consequences: [linkedCourses],
+    observers: [departures.observer],
+    recording: { begin: () => null, record: async () => {}, committed: () => {} },
+  })
+  return isDone ? (await heldBy(run, moodle, findings, departures)).length > 0 : 'interrupted'
+}
+
+/** A run that is only planned: it shows no progress, and counts for itself. */
+export function trialOf(run: Run): Run {
+  const { onProgress: _, ...request } = run.request
+  return { ...run, request: { ...request, simulate: true }, summary: emptySummary(run.inspection.passedOver) }
 }
 
 /**

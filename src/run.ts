@@ -10,7 +10,7 @@ import { applyRows, bytesOf, type Facts, loadFacts, type Run, simulate, watchFor
 import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
 import { inspect } from './file/read.ts'
-import { heldBy, lookThrough, mustPlan } from './guard.ts'
+import { heldBy, lookThrough, mayBeHeld, trialOf } from './guard.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
 import { openCaches } from './moodle/caches/drop.ts'
@@ -168,28 +168,24 @@ async function showOnly(run: Run, moodle: Moodle, startedAt: Date): Promise<RunR
 }
 
 /**
- * Holds a file that does more harm than the guard lets pass, before any of it is done. Who is taken out of a course only
- * planning tells: it is done beforehand where a row can do so, and only then.
+ * Holds a file that does more harm than the guard lets pass, before any of it is done. Only then is all of it planned
+ * beforehand, for its report.
  * @returns how the run has ended; null: nothing holds it
  */
 async function holdIfNeeded(run: Run, moodle: Moodle, facts: Facts, lease: Lease): Promise<RunResult | null> {
   const findings = await lookThrough(run, moodle, facts)
-  if (findings === null || !mustPlan(run, findings)) return null
-  const { startedAt } = lease
-  const { onProgress: _, ...request } = run.request
-  const trial: Run = {
-    ...run,
-    request: { ...request, simulate: true },
-    summary: emptySummary(run.inspection.passedOver),
-  }
-  const departures = watchDepartures(startedAt)
-  // Of all consequences, this one alone takes people out of courses.
+  if (findings === null) return null
+  const may = await mayBeHeld(run, moodle, facts, findings)
+  if (may === 'interrupted') return interrupted(run, lease.startedAt)
+  if (!may) return null
+  const trial = trialOf(run)
+  const departures = watchDepartures(new Date())
   const how = { consequences: [linkedCourses], observers: [departures.observer] }
   const result = await simulate(trial, moodle, facts, how, async outcomes => {
     const held = await heldBy(trial, moodle, findings, departures)
     return held.length > 0 ? hold(trial, moodle, lease, held, outcomes) : null
   })
-  return result === 'interrupted' ? interrupted(trial, startedAt) : result
+  return result === 'interrupted' ? interrupted(trial, lease.startedAt) : result
 }
 
 /** Reports a file that is held, and tells administrators. Each step can be done again. */

@@ -335,8 +335,9 @@ describe('a run', () => {
       ...more,
     } as const
     const result = await runFile(request, { config, store, log, lang: 'en' })
-    const chunks = lines.filter(({ event }) => event === 'chunk-applied').map(({ simulated }) => simulated)
-    return { result, lines, chunks }
+    // Of each chunk: whether it was simulated, and how many rows were then planned.
+    const chunks = lines.filter(({ event }) => event === 'chunk-applied')
+    return { result, lines, planned: chunks.map(({ simulated, rows }) => [simulated, rows]) }
   }
 
   test('that has held a file holds it again, without another report, where its end was not noted', async () => {
@@ -364,17 +365,36 @@ describe('a run', () => {
     expect(first.result.outcome).toBe('interrupted')
     const again = await daemonRun(id, path, { guard: { ...GUARD, maxUnenrolments: 0 } })
     expect(again.result.outcome).toBe('processed')
-    expect(again.chunks).toEqual([false])
+    expect(again.planned).toEqual([[false, 2_008]])
     expect(await countIn('BIO-2')).toBe(19)
   })
 
-  test('of a file that only adds is planned once; one that takes out, once before', async () => {
+  test('of a file that only adds is planned once; of one that takes out, so are those whom it may', async () => {
     const adding = await written(HEADER + rows('add', people(28)), 'enrols.csv', commands)
-    expect((await daemonRun(randomUUID(), adding)).chunks).toEqual([false])
-    const taking = await written(HEADER + rows('del', people(2)), 'enrols.csv', commands)
-    expect((await daemonRun(randomUUID(), taking)).chunks).toEqual([true, false])
-    const off = { maxUnenrolments: null, maxShare: null, maxUnmatched: null }
+    expect((await daemonRun(randomUUID(), adding)).planned).toEqual([[false, 28]])
+    const taking = HEADER + rows('add', people(28)) + rows('del', people(2)) + rows('add', ['E1001'], 'MATHS-1')
+    const path = await written(taking, 'enrols.csv', commands)
+    expect((await daemonRun(randomUUID(), path)).planned).toEqual([
+      [true, 5],
+      [false, 31],
+    ])
     const without = await written(HEADER + rows('del', people(25)), 'enrols.csv', commands)
-    expect((await daemonRun(randomUUID(), without, { guard: off })).chunks).toEqual([false])
+    const off = { maxUnenrolments: null, maxShare: null, maxUnmatched: null }
+    expect((await daemonRun(randomUUID(), without, { guard: off })).planned).toEqual([[false, 25]])
+  })
+
+  test('is not held for people who come back under another spelling of their names', async () => {
+    const back = rows(
+      'add',
+      people(9).map(uid => uid.toLowerCase()),
+    )
+    const path = await written(HEADER + rows('del', people(9)) + back, 'enrols.csv', commands)
+    const { result, planned } = await daemonRun(randomUUID(), path)
+    expect(result.outcome).toBe('processed')
+    expect(planned).toEqual([
+      [true, 9],
+      [true, 18],
+      [false, 18],
+    ])
   })
 })
