@@ -29,10 +29,11 @@ async function tableNames(connection: TestSchool['connection'], database: string
   return rows.map(row => String(Object.values(row)[0]))
 }
 
-/** The tables of which two snapshots differ, but for some. */
+/** The tables of which two snapshots differ, those that only one of them has included, but for some. */
 export function differing(before: Snapshot, after: Snapshot, { butFor = [] as readonly string[] } = {}): string[] {
-  const told = (rows: ReadonlyMap<number, Row> | undefined): string => JSON.stringify([...(rows?.values() ?? [])])
-  const names = [...after.keys()].filter(table => !butFor.includes(table))
+  const told = (rows: ReadonlyMap<number, Row> | undefined): string =>
+    rows === undefined ? 'no such table' : JSON.stringify([...rows.values()])
+  const names = [...new Set([...before.keys(), ...after.keys()])].filter(table => !butFor.includes(table))
   return names.filter(table => told(before.get(table)) !== told(after.get(table)))
 }
 
@@ -42,6 +43,10 @@ export async function restore({ connection, database }: TestSchool, tables: read
   const template = connection.escapeId(inject('template'))
   const statements = tables
     .map(table => connection.escapeId(database.prefix + table))
-    .flatMap(name => [`DELETE FROM ${name};`, `INSERT INTO ${name} SELECT * FROM ${template}.${name};`])
+    .flatMap(name => [
+      `CREATE TABLE IF NOT EXISTS ${name} LIKE ${template}.${name};`,
+      `DELETE FROM ${name};`,
+      `INSERT INTO ${name} SELECT * FROM ${template}.${name};`,
+    ])
   await connection.query(statements.join('\n'))
 }

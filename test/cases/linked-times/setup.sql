@@ -7,4 +7,5 @@ INSERT INTO {role_assignments} (roleid, contextid, userid, component, itemid) VA
 UPDATE {enrol} SET status = 0 WHERE id = 23;
 INSERT INTO {enrol} (id, enrol, courseid) VALUES (110, 'paypal', 3);
 INSERT INTO {user_enrolments} (enrolid, userid, status, timestart, timeend) VALUES
-  (23, 21, 0, 1758319200, 1798758000), (110, 21, 0, 1, 0);
+  (23, 21, 0, 1758319200, 1798758000), (110, 21, 0, 1, 0),
+  (23, 22, 0, 1758319200, 1798758000), (100, 22, 0, 1756706400, 1798758000);
