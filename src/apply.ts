@@ -22,6 +22,7 @@ import type { RowResult } from './plan/outcome.ts'
 import type { Observer, Site } from './plan/world.ts'
 import { count, type Summary } from './report/report.ts'
 import type { RunGround, RunRequest } from './run.ts'
+import { bytesOf } from './store/bytes.ts'
 import { type Lines, withLines } from './store/lines.ts'
 
 /** What the steps of a run share. */
@@ -148,18 +149,6 @@ async function* rowsAfter(
   const from = last ?? { offset: 0, line: 1 }
   for await (const rows of readRows(bytesOf(file, from.offset), config.csv, inspection.header!, rules, from)) {
     for (const row of rows) if (row.line !== last?.line) yield row
-  }
-}
-
-const READ_BYTES = 256 * 1024
-
-/** The file from an offset on. Not a stream of Node's, which would close the file at its end. */
-export async function* bytesOf(file: FileHandle, from: number): AsyncGenerator<Uint8Array> {
-  for (let offset = from; ; ) {
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, offset)
-    if (bytesRead === 0) return
-    yield buffer.subarray(0, bytesRead)
-    offset += bytesRead
   }
 }
 

@@ -6,7 +6,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { applyRows, bytesOf, type Facts, loadFacts, type Run, simulate, watchForChange } from './apply.ts'
+import { applyRows, type Facts, loadFacts, type Run, simulate, watchForChange } from './apply.ts'
 import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
 import { inspect } from './file/read.ts'
@@ -40,8 +40,10 @@ import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } f
 import { commandOf } from './report/held.ts'
 import { count, emptySummary, type Release, type Report, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
+import { bytesOf } from './store/bytes.ts'
 import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
+import { READ_FILE } from './store/move.ts'
 import type { Store } from './store/store.ts'
 
 export interface RunRequest {
@@ -100,7 +102,7 @@ export const WAIT_FOR_OTHER_RUN = 30
  */
 export async function run(request: RunRequest, ground: RunGround): Promise<RunResult> {
   const startedAt = new Date()
-  const file = await openFile(request.path)
+  const file = await openFile(request.path, ground.store)
   try {
     const summary = emptySummary()
     const ensureSame = await watchForChange(request.path, file, summary)
@@ -128,9 +130,10 @@ export async function run(request: RunRequest, ground: RunGround): Promise<RunRe
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+/** A file in the store is never reached through a link; one that a person names may be. */
+async function openFile(path: string, store: Store): Promise<FileHandle> {
   try {
-    const file = await open(path, 'r')
+    const file = await open(path, path.startsWith(`${store.directory}/`) ? READ_FILE : 'r')
     if ((await file.stat()).isFile()) return file
     await file.close()
     throw new Error('not a regular file')

@@ -2,10 +2,11 @@
  * Moving and copying files into a directory of the store. A file is always in one place, whole; it is never overwritten,
  * and never reached through a link.
  */
-import { type BigIntStats, constants, createReadStream, type PathLike } from 'node:fs'
+import { type BigIntStats, constants, type PathLike } from 'node:fs'
 import { lstat, open, rename, unlink, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { bytesOf } from './bytes.ts'
 import { giveFirstName, removingIfFailed, reserveFirst, syncDirectory, writeTemporary } from './durable.ts'
 import { failedWith } from './errno.ts'
 import type { Candidate } from './names.ts'
@@ -77,10 +78,7 @@ async function copyTemporary(source: PathLike, directory: string): Promise<{ tem
   try {
     const copied = await handle.stat({ bigint: true })
     if (!copied.isFile()) throw new FileChanged('not a regular file')
-    const temporary = await writeTemporary(directory, stream =>
-      // By the descriptor: a FileHandle that has a stream of its own waits for that to be destroyed before it closes.
-      pipeline(createReadStream('', { fd: handle.fd, autoClose: false, start: 0 }), stream),
-    )
+    const temporary = await writeTemporary(directory, stream => pipeline(bytesOf(handle, 0), stream))
     await removingIfFailed([temporary], async () => {
       if (!isSame(copied, await handle.stat({ bigint: true }))) throw new FileChanged('written to while it was copied')
       await utimes(temporary, copied.atime, copied.mtime)
