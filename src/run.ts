@@ -233,7 +233,12 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   const { startedAt } = lease
   if (lease.state === 'held') return wasHeld(run, startedAt, lease.reportFiles?.held ?? null)
   const path = join(ground.store.folder.running, `${id}.outcomes`)
-  let keep = false
+  if (lease.state === 'finished') {
+    await putJournalAway(ground.store, id, lease.journalBytes)
+    await rm(path, { force: true })
+    return finishedBefore(run, startedAt)
+  }
+  let isOver = !request.resumable
   try {
     return await withLines<RowResult, RunResult>(path, lease.outcomesBytes, async outcomes => {
       for await (const result of outcomes.read()) count(run.summary, result)
@@ -241,8 +246,10 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
         const facts = await loadFacts(moodle, ground.config)
         // Of a run that goes on, the guard has let all of it pass.
         const held = lease.last === null ? await holdIfNeeded(run, moodle, facts, lease) : null
-        if (held !== null) return held
-        keep = request.resumable
+        if (held !== null) {
+          isOver = held.outcome === 'held'
+          return held
+        }
         const done = await withJournal(ground.store, id, lease.journalBytes, journal => {
           const recording = recordingOf(moodle, lease, outcomes, journal)
           return applyRows(run, moodle, facts, {
@@ -266,11 +273,11 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
       await request.onReport?.(report, outcomes.read)
       await finishRun(moodle, lease, 'finished')
       await putJournalAway(ground.store, id, journalBytes)
-      keep = false
+      isOver = true
       return finished(run, startedAt)
     })
   } finally {
-    if (!keep) await rm(path, { force: true })
+    if (isOver) await rm(path, { force: true })
   }
 }
 
@@ -325,6 +332,12 @@ function interrupted({ ground, summary }: Run, startedAt: Date): RunResult {
 function wasHeld({ ground, summary }: Run, startedAt: Date, heldAs: string | null): RunResult {
   ground.log.info({ event: 'run-held' }, 'the run has ended: the file is held')
   return { outcome: 'held', startedAt, summary, reason: null, heldAs }
+}
+
+/** All that is left to do is what becomes of the file: it was reported, and nobody was left to put it away. */
+function finishedBefore({ ground, summary }: Run, startedAt: Date): RunResult {
+  ground.log.info({ event: 'run-finished-before' }, 'the run had come to its end before')
+  return { outcome: 'processed', startedAt, summary, reason: null, heldAs: null }
 }
 
 function finished({ ground, summary }: Run, startedAt: Date): RunResult {

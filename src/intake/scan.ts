@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts'
 import { tellAdministrators } from '../notify/administrators.ts'
 import type { Arrival } from '../store/arrivals.ts'
 import { failedWith } from '../store/errno.ts'
-import { takeLock } from '../store/lock.ts'
+import { removeLeftOverLock, takeLock } from '../store/lock.ts'
 import { type FileIdentity, isSame } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
 import { claim, type Dropped, pathOf } from './claim.ts'
@@ -72,6 +72,8 @@ const MANIFEST_PATIENCE_MS = 60_000
 export async function scan(intake: Intake, memory: Memory): Promise<number | null> {
   const entries = await list(intake.directory)
   forget(memory, entries)
+  // One that a crash has left keeps the feeders waiting.
+  if (entries.has(OUR_LOCK)) await removeLeftOverLock(join(intake.directory, OUR_LOCK))
   const { whole, next } = await findWhole(intake, memory, entries)
   const isHeld = await isHeldByFeeder(intake, memory)
   if (whole.length === 0) return next

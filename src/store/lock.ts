@@ -49,6 +49,12 @@ export async function takeLock(path: string): Promise<Taken> {
   return { taken: false, holder: null }
 }
 
+/** Removes the lock, if its holder is gone: others may heed it, and wait for nobody. */
+export async function removeLeftOverLock(path: string): Promise<void> {
+  const found = await look(path)
+  if (found?.isLeftOver) await removeLeftOver(path, found.text)
+}
+
 /** Whether a process of this number is there. */
 export function isRunning(pid: number): boolean {
   try {

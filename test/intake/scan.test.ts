@@ -309,6 +309,13 @@ describe('locks', () => {
     expect(await readdir(intake.directory)).toEqual([])
   })
 
+  test('a lock.txt that a crash has left is removed, though there is nothing to take: feeders wait for it to go', async () => {
+    const intake = await freshIntake()
+    await intake.drop('lock.txt', JSON.stringify({ pid: spawnSync('true').pid, host: hostname(), started: null }))
+    await scan(intake, newMemory())
+    expect(await filesIn(intake.directory)).toEqual({})
+  })
+
   test('somebody else’s lock.txt stays, is said once, and keeps nothing', async () => {
     const intake = await freshIntake({ stableFor: 0 })
     const memory = newMemory()

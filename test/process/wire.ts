@@ -20,8 +20,8 @@ export interface Wire {
 export interface Strand {
   /** Ends it, at both ends. */
   readonly cut: () => void
-  /** Ends it when the server has answered, without passing the answer on. */
-  readonly cutAtAnswer: () => void
+  /** Ends it when the server has answered, without passing the answer on; tells when. */
+  readonly cutAtAnswer: (told?: () => void) => void
 }
 
 const COM_QUERY = 3
@@ -34,15 +34,15 @@ export async function newWire(school: TestSchool): Promise<Wire> {
   let isSilent = false
   const server = createServer(client => {
     const database = at === null ? connect(port, host) : connect(at)
-    let answers = true
+    let atAnswer: (() => void) | undefined
     const cut = (): void => {
       client.destroy()
       database.destroy()
     }
     const strand: Strand = {
       cut,
-      cutAtAnswer: () => {
-        answers = false
+      cutAtAnswer: (told = () => {}) => {
+        atAnswer = told
       },
     }
     client.on('data', bytes => {
@@ -53,8 +53,12 @@ export async function newWire(school: TestSchool): Promise<Wire> {
     })
     database.on('data', bytes => {
       if (isSilent) return
-      if (answers) client.write(bytes)
-      else cut()
+      if (atAnswer === undefined) {
+        client.write(bytes)
+        return
+      }
+      cut()
+      atAnswer()
     })
     for (const [end, other] of [
       [client, database],
