@@ -267,6 +267,45 @@ test('a simulated run knows the groups of those whom an earlier chunk has change
   expect(await apply(false)).toEqual(simulated)
 })
 
+describe('the log tells the ids that rows have got', () => {
+  test.for([
+    ['of one row a statement', { maxStatementBytes: 1, idStep: 1 }],
+    ['of some rows a statement', { maxStatementBytes: 20_000, idStep: 1 }],
+    ['of a thousand rows a statement, where ids go up by three', { maxStatementBytes: 10_000_000, idStep: 3 }],
+  ] as const)('%s', async ([, limits]) => {
+    const school = await freshSchool()
+    const people = Array.from({ length: limits.maxStatementBytes === 1 ? 20 : 1_200 }, (_, i) => 1_000 + i)
+    const users = people.map(id => [id, `p${id}`, `P${id}`])
+    await school.query('INSERT INTO {user} (id, username, idnumber) VALUES ?', [users])
+    await withGround(school, {}, async ({ moodle, ...ground }) => {
+      await moodle.connection.query('SET SESSION auto_increment_increment = ?', [limits.idStep])
+      const lines = people.map(id => `add;MATHS-1;P${id};student;manual;gaddcreate;Groupe ${id % 7}`)
+      const csv = ['cmd;cid;uid;rolename;enrol;gcmd;g1', ...lines].join('\n')
+      await applyInChunks({ ...ground, moodle: { ...moodle, ...limits } }, rows(csv), 2_000, NOW)
+    })
+    const wrong = await school.query(
+      `SELECT l.id, l.eventname, l.relateduserid FROM {logstore_standard_log} l
+         LEFT JOIN {user_enrolments} ue ON l.objecttable = 'user_enrolments' AND ue.id = l.objectid
+                                       AND ue.userid = l.relateduserid AND ue.enrolid = 3
+         LEFT JOIN {role_assignments} ra ON l.objecttable = 'role' AND ra.id = JSON_VALUE(l.other, '$.id')
+                                        AND ra.userid = l.relateduserid AND ra.contextid = 13
+         LEFT JOIN {groups} g ON l.objecttable = 'groups' AND g.id = l.objectid
+         LEFT JOIN {groups_members} m ON l.relateduserid IS NOT NULL AND m.groupid = g.id AND m.userid = l.relateduserid
+        WHERE ue.id IS NULL AND ra.id IS NULL AND m.id IS NULL AND l.eventname <> '\\\\core\\\\event\\\\group_created'`,
+    )
+    expect(wrong).toEqual([])
+    const [{ logged }] = (await school.query('SELECT COUNT(*) AS logged FROM {logstore_standard_log}')) as [
+      { logged: number },
+    ]
+    expect(logged).toBe(3 * people.length + 7)
+    const misplaced = await school.query(
+      `SELECT g.name, u.idnumber FROM {groups_members} m JOIN {groups} g ON g.id = m.groupid JOIN {user} u ON u.id = m.userid
+        WHERE g.courseid = 3 AND g.name <> CONCAT('Groupe ', u.id % 7)`,
+    )
+    expect(misplaced).toEqual([])
+  })
+})
+
 describe('another version of Moodle', () => {
   test.for(['3.9', '4.1', '4.5', '5.0', '5.1'] as const)('%s', async version => {
     const school = await freshSchool({ version })
