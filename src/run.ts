@@ -231,8 +231,11 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
     throw new Problem('held-file-changed', { file: request.namedAs ?? name }, EXIT.fileRefused)
   const lease = await takeUp(moodle, { id, name, sha256: inspection.sha256, startedAt: now })
   const { startedAt } = lease
-  if (lease.state === 'held') return wasHeld(run, startedAt, lease.reportFiles?.held ?? null)
   const path = join(ground.store.folder.running, `${id}.outcomes`)
+  if (lease.state === 'held') {
+    await rm(path, { force: true })
+    return wasHeld(run, startedAt, lease.reportFiles?.held ?? null)
+  }
   if (lease.state === 'finished') {
     await putJournalAway(ground.store, id, lease.journalBytes)
     await rm(path, { force: true })

@@ -348,8 +348,11 @@ describe('a run', () => {
     expect(first.lines.filter(({ event }) => event === 'file-held')).toMatchObject([
       { level: 40, file: 'enrols.csv', command: 'moodle-syncd run held/enrols.csv --approve' },
     ])
+    const outcomes = join(school.dataroot, 'syncd', 'running', `${id}.outcomes`)
+    await writeFile(outcomes, '')
     const again = await daemonRun(id, path)
     expect(again.result).toMatchObject({ outcome: 'held', heldAs: join(held, 'enrols.csv') })
+    await expect(readFile(outcomes)).rejects.toThrow('ENOENT')
     expect(again.lines.filter(({ event }) => event === 'file-held')).toEqual([])
     expect((await stored()).filter(name => name.startsWith('reports/'))).toHaveLength(2)
   })
