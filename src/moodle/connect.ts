@@ -65,6 +65,9 @@ const DENIED: ReadonlySet<string> = new Set([
 /** The driver's word for: nothing more can come through this connection. Some such errors have no code. */
 const isFatal = (error: unknown): boolean => error instanceof Error && 'fatal' in error && error.fatal === true
 
+/** Files have errors of the same codes: `ENOENT` is a socket that is not there, or a file. Those of files name their path. */
+const isOfFile = (error: unknown): boolean => error instanceof Error && 'path' in error
+
 /**
  * The Problem that an error of the driver is, if it says that the database is out of reach or denies; else undefined.
  * @param database for the sentence: where was it looked for
@@ -75,7 +78,7 @@ function asProblem(error: unknown, database: Config['moodle']['database']): Prob
   if (DENIED.has(code))
     return new Problem('database-denies', { user: database.user, reason }, EXIT.configuration, error)
   const sentence = OUT_OF_REACH[code] ?? (isFatal(error) ? 'database-lost' : undefined)
-  if (sentence === undefined) return undefined
+  if (sentence === undefined || isOfFile(error)) return undefined
   const where = database.socketPath ?? `${database.host}:${database.port}`
   return new Problem(sentence, { where, user: database.user, name: database.name, reason }, EXIT.unavailable, error)
 }
