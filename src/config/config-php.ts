@@ -2,8 +2,8 @@
  * Reads Moodle's config.php without running PHP: assignments to `$CFG` whose value can be told from the text alone.
  * Never guesses: what PHP would compute is remembered as such, with its line, for whoever needs that setting.
  */
+import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { Engine } from 'php-parser'
 import {
   type Computed,
   type ConfigPhp,
@@ -313,8 +313,12 @@ function nextKey(array: PhpArray): string {
   return String(next)
 }
 
+/** The parser is loaded where there is something to parse: it takes a good part of the time of a small file's run. */
+const load = createRequire(import.meta.url)
+
 function parse(source: string, path: string): readonly Syntax[] {
   try {
+    const { Engine } = load('php-parser') as typeof import('php-parser')
     const engine = new Engine({ parser: { php8: true }, ast: { withPositions: true } })
     return engine.parseCode(source, path).children as unknown as readonly Syntax[]
   } catch (error) {

@@ -5,14 +5,7 @@
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import {
-  createClient,
-  createCluster,
-  type RedisClientOptions,
-  type RedisFunctions,
-  type RedisModules,
-  type RedisScripts,
-} from 'redis'
+import type { RedisClientOptions, RedisFunctions, RedisModules, RedisScripts } from 'redis'
 import { isComputed, type PhpValue, textOf, truthOf } from '../../config/php-value.ts'
 import { phpSerialize } from '../php.ts'
 import type { CacheStore, StoreCommands } from './configuration.ts'
@@ -115,6 +108,8 @@ async function withClient(store: CacheStore, use: (client: Client) => Promise<vo
 type Client = Awaited<ReturnType<typeof connected>>
 
 async function connected(store: CacheStore) {
+  // Loading it takes as long as a small file's whole run, and few sites have such a store.
+  const { createClient, createCluster } = await import('redis')
   const defaults: Options = {
     // Servers before 6.0, which Moodle 3.9 may have, know no other protocol.
     RESP: 2,
