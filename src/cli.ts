@@ -9,6 +9,7 @@ import process from 'node:process'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CommandContext, OutputFormat } from './commands/context.ts'
 import type { RunOptions } from './commands/run.ts'
+import { readDuration } from './config/duration.ts'
 import { EXIT, type ExitStatus, type MessageArguments, Problem } from './errors.ts'
 import { explain } from './messages/explain.ts'
 import { LANGUAGES, type Lang, languageOf, say } from './messages/say.ts'
@@ -110,9 +111,10 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
     .argument('[FILE]', t('help.run-file'))
     .option('--simulate', t('help.run-simulate'))
     .option('--approve', t('help.run-approve'))
-    .action(async (file: string | undefined, { simulate = false, approve = false }: Partial<RunOptions>) => {
+    .option('--wait <DURATION>', t('help.run-wait'), durationOf)
+    .action(async (file: string | undefined, { simulate = false, approve = false, wait = 0 }: Partial<RunOptions>) => {
       const { run } = await import('./commands/run.ts')
-      end(await run(context(), file, { simulate, approve }))
+      end(await run(context(), file, { simulate, approve, wait }))
     })
   command('check', t('help.usage-options')).action(async () => {
     const { check } = await import('./commands/check.ts')
@@ -153,6 +155,12 @@ const oneOf =
     if (choice === undefined) throw new InvalidArgumentError('')
     return choice
   }
+
+function durationOf(word: string): number {
+  const milliseconds = readDuration(word)
+  if (milliseconds === undefined) throw new InvalidArgumentError('')
+  return milliseconds
+}
 
 const version = (): string => (createRequire(import.meta.url)('../package.json') as { version: string }).version
 

@@ -3,15 +3,13 @@
  * it has from the store, where it all still stands after a crash.
  */
 import { basename } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import PQueue from 'p-queue'
 import type { Config } from './config/config.ts'
-import { EXIT, Problem } from './errors.ts'
 import type { Logger } from './log.ts'
+import { isPassing, tryUntilDone } from './patience.ts'
 import type { RunRequest, RunResult } from './run.ts'
 import { place, standardFiles } from './store/commands.ts'
 import { conclude } from './store/conclude.ts'
-import { failedWith } from './store/errno.ts'
 import { matches } from './store/names.ts'
 import { arrivalOf, type BegunJob, begin, end, isThere, type Job } from './store/running.ts'
 import type { Store } from './store/store.ts'
@@ -34,12 +32,6 @@ export interface Queue {
   /** Settles when nothing waits or runs any more; once aborted, that is when the running chunk is done. */
   readonly idle: () => Promise<void>
 }
-
-/** What was not done may be done later, without anybody touching the file: a database that is away, a full disk. */
-const WAIT_FIRST_MS = 1_000
-const WAIT_LONGEST_MS = 60_000
-const PASSING_PROBLEMS: readonly number[] = [EXIT.unavailable, EXIT.tryLater, EXIT.configuration]
-const PASSING_ERRORS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ESTALE']
 
 export function openQueue(ground: QueueGround): Queue {
   const inTurn = new PQueue({ concurrency: 1 })
@@ -83,7 +75,7 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void>
   const { config, store, signal, now } = ground
   const begun = { ...job, id: 'id' in job ? job.id : ground.newId() }
   const log = ground.log.child({ run: begun.id, file: job.file })
-  const patiently = <T>(work: () => Promise<T>): Promise<T> => tryUntilDone(work, log, signal)
+  const patiently = <T>(work: (onProgress: () => void) => Promise<T>): Promise<T> => tryUntilDone(work, log, signal)
   if (signal.aborted) return
   try {
     if (!(await isThere(store, job))) {
@@ -108,17 +100,16 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void>
       namedAs: null,
       simulate: false,
       approval: 'none',
-      resumable: true,
       signal,
     }
-    const result = await patiently(() => ground.runFile(request, log))
+    const result = await patiently(onProgress => ground.runFile({ ...request, onProgress }, log))
     if (result.outcome === 'interrupted') return
     const where = await patiently(() => conclude(store, config.store, path, result, result.startedAt))
     await patiently(() => end(store, begun.id))
     log.debug({ event: 'file-concluded', path: where }, 'concluded')
   } catch (error) {
     // Stopped while it was waiting: what has begun is noted in the store, and comes first at the next start.
-    if (signal.aborted && error === signal.reason) return
+    if (signal.aborted && isPassing(error)) return
     log.error(
       { event: 'run-failed', err: error },
       'the run failed by a fault of the program; the file stays in the store',
@@ -127,29 +118,4 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void>
       log.error({ event: 'store-failed', err: cause }, 'the store cannot be written'),
     )
   }
-}
-
-/**
- * Does something, again and again with growing pauses while what stands in its way may pass.
- * Not by p-retry: given a signal, that throws away the result of work that is done while it is aborted.
- */
-async function tryUntilDone<T>(work: () => Promise<T>, log: Logger, signal: AbortSignal): Promise<T> {
-  for (let pause = WAIT_FIRST_MS; ; pause = Math.min(2 * pause, WAIT_LONGEST_MS)) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isPassing(error)) throw error
-      signal.throwIfAborted()
-      log.warn({ event: 'run-postponed', ...reasonOf(error), seconds: pause / 1000 }, 'postponed, to be tried again')
-      await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted())
-    }
-  }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof Problem ? PASSING_PROBLEMS.includes(error.exit) : failedWith(error, ...PASSING_ERRORS)
-}
-
-function reasonOf(error: unknown): object {
-  return error instanceof Problem ? { problem: error.code, args: error.args } : { err: error }
 }

@@ -44,6 +44,7 @@ import { bytesOf } from './store/bytes.ts'
 import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
 import { READ_FILE } from './store/move.ts'
+import { outcomesPath } from './store/running.ts'
 import type { Store } from './store/store.ts'
 
 export interface RunRequest {
@@ -61,8 +62,6 @@ export interface RunRequest {
    * exactly this content is held.
    */
   readonly approval: 'none' | 'given' | 'of-held'
-  /** Whether the same id will be run again if this run does not come to its end. */
-  readonly resumable: boolean
   /** How far the run is: rows done, of how many. */
   readonly onProgress?: (done: number, of: number) => void
   /** The report, while all of it is at hand: for those who print it. Called once, at the end. */
@@ -97,6 +96,7 @@ export const WAIT_FOR_OTHER_RUN = 30
 
 /**
  * Runs a command file.
+ * What became of its rows so far is kept while it has not come to its end: who does not run it again has to remove that.
  * @throws Problem 64 where it cannot be read, 65 where it is not what was held, 69 or 75 where it must be tried later; what
  *   was committed stays, and running it again under the same id goes on behind that
  */
@@ -108,8 +108,6 @@ export async function run(request: RunRequest, ground: RunGround): Promise<RunRe
     const ensureSame = await watchForChange(request.path, file, summary)
     const inspection = await inspect(bytesOf(file, 0), ground.config.csv)
     summary.passedOver = inspection.passedOver
-    const { simulate: simulated, approval } = request
-    ground.log.info({ event: 'run-started', rows: inspection.rows, simulated, approval }, 'run started')
     const { config, store, log } = ground
     const caches: NotesGround = { drop: openCaches(config), folder: store.folder.running, log }
     const run: Run = { request, ground, file, inspection, summary, caches, ensureSame }
@@ -142,9 +140,16 @@ async function openFile(path: string, store: Store): Promise<FileHandle> {
   }
 }
 
+/** Says that nothing stands in the way any more: a run that is tried again and again is not said to start each time. */
+function tellStart({ request, ground, inspection }: Run): void {
+  const { simulate: simulated, approval } = request
+  ground.log.info({ event: 'run-started', rows: inspection.rows, simulated, approval }, 'run started')
+}
+
 /** A refused file needs no database: it has changed nothing, and is reported so. */
 async function refuse(run: Run, startedAt: Date): Promise<RunResult> {
   const { request, ground, inspection, summary } = run
+  tellStart(run)
   const report = reportOf(run, startedAt)
   await request.onReport?.(report, noRows)
   if (!request.simulate) await writeRefusal(ground.store, report, ground.lang)
@@ -158,6 +163,7 @@ async function* noRows(): AsyncGenerator<RowResult> {}
 
 /** Shows what a run would do, and whether the guard would hold it. */
 async function showOnly(run: Run, moodle: Moodle, startedAt: Date): Promise<RunResult> {
+  tellStart(run)
   const facts = await loadFacts(moodle, run.ground.config)
   const findings = await lookThrough(run, moodle, facts)
   const departures = watchDepartures(startedAt)
@@ -224,6 +230,7 @@ async function hold(
 async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunResult> {
   const { request, ground, file, inspection } = run
   const { id, name } = request
+  tellStart(run)
   // What an earlier run has left by a crash.
   await dropNoted(run.caches, 'all')
   await migrateLedger(moodle)
@@ -231,7 +238,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
     throw new Problem('held-file-changed', { file: request.namedAs ?? name }, EXIT.fileRefused)
   const lease = await takeUp(moodle, { id, name, sha256: inspection.sha256, startedAt: now })
   const { startedAt } = lease
-  const path = join(ground.store.folder.running, `${id}.outcomes`)
+  const path = outcomesPath(ground.store, id)
   if (lease.state === 'held') {
     await rm(path, { force: true })
     return wasHeld(run, startedAt, lease.reportFiles?.held ?? null)
@@ -241,7 +248,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
     await rm(path, { force: true })
     return finishedBefore(run, startedAt)
   }
-  let isOver = !request.resumable
+  let isOver = false
   try {
     return await withLines<RowResult, RunResult>(path, lease.outcomesBytes, async outcomes => {
       for await (const result of outcomes.read()) count(run.summary, result)

@@ -9,12 +9,15 @@ import { pipeline } from 'node:stream/promises'
 import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { createLog } from '../log.ts'
+import { tryUntilDone } from '../patience.ts'
 import { reportAsJson } from '../report/json.ts'
+import type { Summary } from '../report/report.ts'
 import { reportAsText } from '../report/text.ts'
-import { type RunGround, type RunResult, run as runFile } from '../run.ts'
+import { type RunGround, type RunRequest, type RunResult, run as runFile } from '../run.ts'
 import { standardFiles } from '../store/commands.ts'
 import { conclude } from '../store/conclude.ts'
 import { failedWith } from '../store/errno.ts'
+import { outcomesPath } from '../store/running.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
 import { showProgress } from './progress.ts'
@@ -23,7 +26,12 @@ export interface RunOptions {
   readonly simulate: boolean
   /** Whatever the guard says. */
   readonly approve?: boolean
+  /** Milliseconds to wait for what is in the way: a database out of reach, maintenance, another run. */
+  readonly wait?: number
 }
+
+/** So long at least a run waits whose database goes away while it is at work: half a run is worse than a late one. */
+const WAIT_ONCE_BEGUN = 60_000
 
 /** A file that is to be run. */
 interface Subject {
@@ -127,47 +135,69 @@ async function one(
   context: CommandContext,
   { log, ...ground }: RunGround,
   { path, name, namedAs, isStored }: Subject,
-  { simulate, approve = false }: RunOptions,
+  { simulate, approve = false, wait = 0 }: RunOptions,
 ): Promise<ExitStatus> {
   const { stdout, format, lang } = context
   const { config, store } = ground
   const id = randomUUID()
+  const runLog = log.child({ run: id, file: name })
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   process.once('SIGINT', abort).once('SIGTERM', abort)
   const progress = showProgress(context)
   const isHeld = isStored && namedAs !== null
+  let reported: Summary | undefined
+  const request: RunRequest = {
+    id,
+    name,
+    path,
+    namedAs,
+    simulate,
+    approval: !approve ? 'none' : isHeld ? 'of-held' : 'given',
+    signal: stop.signal,
+    onReport: async (report, rows) => {
+      // Once, even if the connection is lost between that and the end.
+      if (reported !== undefined) return
+      reported = report.summary
+      progress.end()
+      const pieces = format === 'json' ? reportAsJson(report, rows(), lang) : reportAsText(report, rows(), lang)
+      await pipeline(pieces, stdout, { end: false })
+    },
+  }
   try {
-    const result = await runFile(
-      {
-        id,
-        name,
-        path,
-        namedAs,
-        simulate,
-        approval: !approve ? 'none' : isHeld ? 'of-held' : 'given',
-        resumable: false,
-        signal: stop.signal,
-        onProgress: progress.update,
-        onReport: (report, rows) => {
-          progress.end()
-          const pieces = format === 'json' ? reportAsJson(report, rows(), lang) : reportAsText(report, rows(), lang)
-          return pipeline(pieces, stdout, { end: false })
-        },
+    const result = await tryUntilDone(
+      onProgress => {
+        const tellProgress = (done: number, of: number): void => {
+          onProgress()
+          progress.update(done, of)
+        }
+        return runFile({ ...request, onProgress: tellProgress }, { ...ground, log: runLog })
       },
-      { ...ground, log: log.child({ run: id, file: name }) },
+      runLog,
+      stop.signal,
+      error => worthWaiting(error, wait),
     )
     // What is held already stays so.
     const staysHeld = isHeld && result.outcome === 'held'
     if (isStored && !simulate && !staysHeld) await conclude(store, config.store, path, result, result.startedAt)
-    return exitStatus(result)
+    return exitStatus(result, reported ?? result.summary)
   } finally {
+    // Nobody goes on with it.
+    await rm(outcomesPath(store, id), { force: true })
     progress.end()
     process.off('SIGINT', abort).off('SIGTERM', abort)
   }
 }
 
-function exitStatus({ outcome, summary }: RunResult): ExitStatus {
+/** For how many milliseconds what is in the way is waited for. */
+function worthWaiting(error: unknown, wait: number): number {
+  if (!(error instanceof Problem) || (error.exit !== EXIT.unavailable && error.exit !== EXIT.tryLater)) return 0
+  // The file is another one now: only a person knows whether that is to be run.
+  if (error.code === 'file-changed' || error.code === 'file-exchanged') return 0
+  return error.code === 'database-lost' ? Math.max(wait, WAIT_ONCE_BEGUN) : wait
+}
+
+function exitStatus({ outcome }: RunResult, summary: Summary): ExitStatus {
   if (outcome === 'refused') return EXIT.fileRefused
   if (outcome === 'held' || outcome === 'interrupted') return EXIT.tryLater
   return summary.failed > 0 ? EXIT.someRowsFailed : EXIT.done

@@ -7,6 +7,7 @@ import { CronPattern } from 'croner'
 import type { MessageArguments } from '../errors.ts'
 import { isKnownEncoding } from '../file/encoding.ts'
 import type { CsvOptions } from '../file/types.ts'
+import { readDuration } from './duration.ts'
 
 /** A value as YAML has it. */
 export type Written = string | number | boolean | null | readonly Written[]
@@ -75,19 +76,18 @@ export const listOf = <Value>(kind: Kind<Value>): Kind<readonly Value[]> => ({
   },
 })
 
-const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-/** `500ms`, `2s`, `5m`, `3h`, `90d`, in milliseconds. */
+/** In milliseconds. */
 export const duration = (most: number): Kind<number> =>
   ofText(
     'no-duration',
     text => {
-      const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
-      const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN
-      return milliseconds <= most ? milliseconds : undefined
+      const milliseconds = readDuration(text)
+      return milliseconds !== undefined && milliseconds <= most ? milliseconds : undefined
     },
-    { days: most / MILLISECONDS.d },
+    { days: most / DAY },
   )
+
+const DAY = 86_400_000
 
 /** `30%`, as the share 0.3. */
 export const percentage = ofText('no-percentage', text => {

@@ -6,6 +6,7 @@ import { createConnection, type Socket } from 'node:net'
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise'
 import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
+import { RIGHTS, UNDO_RIGHTS } from './rights.ts'
 
 /** What `information_schema` says of a column. */
 export interface ColumnFacts {
@@ -19,26 +20,58 @@ export interface ColumnFacts {
 export interface Moodle {
   readonly connection: Connection
   readonly prefix: string
-  /** Table name without prefix → column name → facts. Only tables with Moodle's prefix. */
+  /** Table name without prefix → column name → facts. Only the tables of Moodle that we work with. */
   readonly columns: ReadonlyMap<string, ReadonlyMap<string, ColumnFacts>>
   readonly idStep: number
   /** Bytes that one statement may have, with some room left. */
   readonly maxStatementBytes: number
 }
 
-/** The errors of a driver and a server that tell that the database is out of reach, and which sentence says so. */
-const OUT_OF_REACH: Readonly<Record<string, string>> = {
+/**
+ * The errors of a driver and a server that will pass, or that somebody can mend, and which sentence says so. What was not
+ * committed has not happened, and is done again later.
+ */
+const PASSING: Readonly<Record<string, string>> = {
   ER_ACCESS_DENIED_ERROR: 'database-access-denied',
   ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'database-access-denied',
   ER_DBACCESS_DENIED_ERROR: 'database-access-denied',
   ER_BAD_DB_ERROR: 'database-unknown',
   ER_CON_COUNT_ERROR: 'database-unreachable',
+  ER_TOO_MANY_USER_CONNECTIONS: 'database-unreachable',
+  ER_USER_LIMIT_REACHED: 'database-unreachable',
+  ER_HOST_IS_BLOCKED: 'database-unreachable',
+  ER_HOST_NOT_PRIVILEGED: 'database-unreachable',
+  // A node that is not (yet, or any more) one of its cluster.
+  ER_UNKNOWN_COM_ERROR: 'database-unreachable',
   ER_SERVER_SHUTDOWN: 'database-lost',
   ER_NORMAL_SHUTDOWN: 'database-lost',
-  ER_CONNECTION_KILLED: 'database-lost',
+  ER_SESSION_WAS_KILLED: 'database-lost',
+  ER_CLIENT_INTERACTION_TIMEOUT: 'database-lost',
+  // MariaDB's ER_CONNECTION_KILLED, which the driver has no name for.
+  1927: 'database-lost',
   ER_OPTION_PREVENTS_STATEMENT: 'database-read-only',
   ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: 'database-read-only',
+  ER_READ_ONLY_MODE: 'database-read-only',
+  ER_OPEN_AS_READONLY: 'database-read-only',
+  ER_LOCK_WAIT_TIMEOUT: 'database-busy',
+  ER_LOCK_DEADLOCK: 'database-busy',
+  ER_TRANSACTION_ROLLBACK_DURING_COMMIT: 'database-busy',
+  ER_CHECKREAD: 'database-busy',
+  ER_LOCK_TABLE_FULL: 'database-busy',
+  ER_TOO_MANY_CONCURRENT_TRXS: 'database-busy',
+  ER_QUERY_INTERRUPTED: 'database-failed',
+  ER_QUERY_TIMEOUT: 'database-failed',
+  // MariaDB's ER_STATEMENT_TIMEOUT.
+  1969: 'database-failed',
+  ER_ERROR_DURING_COMMIT: 'database-failed',
+  ER_DISK_FULL: 'database-failed',
+  ER_RECORD_FILE_FULL: 'database-failed',
+  ER_ERROR_ON_WRITE: 'database-failed',
+  ER_OUTOFMEMORY: 'database-failed',
+  ER_OUT_OF_RESOURCES: 'database-failed',
+  ER_CANT_CREATE_THREAD: 'database-failed',
   PROTOCOL_CONNECTION_LOST: 'database-lost',
+  ECONNABORTED: 'database-lost',
   ECONNRESET: 'database-lost',
   EPIPE: 'database-lost',
   ECONNREFUSED: 'database-unreachable',
@@ -49,11 +82,14 @@ const OUT_OF_REACH: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'database-unreachable',
   ENETUNREACH: 'database-unreachable',
   ETIMEDOUT: 'database-unreachable',
-  ECONNABORTED: 'database-lost',
 }
 
-const errorCode = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+/** An error's name, or the number of one that the driver has no name for. */
+export function errorCode(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  const { code, errno } = error as { readonly code?: unknown; readonly errno?: unknown }
+  return String(code ?? errno ?? '')
+}
 
 /** A privilege that the database user lacks: no later try will do better. */
 const DENIED: ReadonlySet<string> = new Set([
@@ -69,7 +105,7 @@ const isFatal = (error: unknown): boolean => error instanceof Error && 'fatal' i
 const isOfFile = (error: unknown): boolean => error instanceof Error && 'path' in error
 
 /**
- * The Problem that an error of the driver is, if it says that the database is out of reach or denies; else undefined.
+ * The Problem that an error of the driver is, if it will pass, or somebody can mend it; else undefined.
  * @param database for the sentence: where was it looked for
  */
 function asProblem(error: unknown, database: Config['moodle']['database']): Problem | undefined {
@@ -77,7 +113,7 @@ function asProblem(error: unknown, database: Config['moodle']['database']): Prob
   const reason = error instanceof Error ? error.message : String(error)
   if (DENIED.has(code))
     return new Problem('database-denies', { user: database.user, reason }, EXIT.configuration, error)
-  const sentence = OUT_OF_REACH[code] ?? (isFatal(error) ? 'database-lost' : undefined)
+  const sentence = PASSING[code] ?? (isFatal(error) ? 'database-lost' : undefined)
   if (sentence === undefined || isOfFile(error)) return undefined
   const where = database.socketPath ?? `${database.host}:${database.port}`
   return new Problem(sentence, { where, user: database.user, name: database.name, reason }, EXIT.unavailable, error)
@@ -232,8 +268,9 @@ async function look(
   const [rows] = await connection.query<RowDataPacket[]>(
     `SELECT table_name AS t, column_name AS c, character_set_name AS cs, collation_name AS co, character_maximum_length AS len
        FROM information_schema.columns
-      WHERE table_schema = DATABASE() AND LEFT(table_name, ?) = ?`,
-    [database.prefix.length, database.prefix],
+      WHERE table_schema = DATABASE() AND table_name IN (?)`,
+    // Those that we work with: a server opens every table that it is asked about, and Moodle has five hundred.
+    [[...new Set([...Object.keys(RIGHTS), ...Object.keys(UNDO_RIGHTS)])].map(name => database.prefix + name)],
   )
   const columns = new Map<string, Map<string, ColumnFacts>>()
   for (const { t, c, cs, co, len } of rows) {

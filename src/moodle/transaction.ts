@@ -3,13 +3,13 @@
  * Which errors deserve another try, and which make one row fail alone, is decided here.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { EXIT, Problem } from '../errors.ts'
 import type { Row } from '../file/types.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { planRow, type Rules } from '../plan/plan-row.ts'
 import { type Participant, touchedParticipants, type World } from '../plan/world.ts'
 import type { StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
+import { errorCode } from './connect.ts'
 import type { Keep } from './journal.ts'
 import { type Ground, loadWorld } from './world.ts'
 import { writeWorld } from './write.ts'
@@ -22,6 +22,8 @@ const WORTH_ANOTHER_TRY: Readonly<
   Record<string, { readonly min: number; readonly max: number; readonly tries: number }>
 > = {
   ER_LOCK_DEADLOCK: { min: 20, max: 2_000, tries: 12 },
+  // What a cluster calls a deadlock with another of its nodes.
+  ER_TRANSACTION_ROLLBACK_DURING_COMMIT: { min: 20, max: 2_000, tries: 12 },
   ER_LOCK_WAIT_TIMEOUT: { min: 500, max: 5_000, tries: 6 },
   ER_DUP_ENTRY: { min: 1, max: 100, tries: 5 },
   ER_CHECKREAD: { min: 1, max: 100, tries: 5 },
@@ -67,14 +69,14 @@ export interface Recording {
  * Applies a chunk of rows, or, simulated, plans it and leaves the database as it is.
  * @param clock the present in milliseconds; looked at anew for each try, so that Moodle's sessions notice the change
  * @returns the rows' results, in their order
- * @throws Problem 69 where other programs stay in the way; whatever else the database says
+ * @throws whatever the database says, once that has been tried often enough
  */
 export async function applyChunk(ground: ChunkGround, rows: readonly Row[], clock: () => number): Promise<RowResult[]> {
   try {
     return await tryAgain(() => tryChunk(ground, rows, Math.floor(clock() / 1000)))
   } catch (error) {
     if (isRefusal(error)) return applyHalves(ground, rows, clock, error.message)
-    throw asBusy(error)
+    throw error
   }
 }
 
@@ -84,7 +86,7 @@ export async function tryAgain<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      const again = WORTH_ANOTHER_TRY[codeOf(error)]
+      const again = WORTH_ANOTHER_TRY[errorCode(error)]
       if (again === undefined || attempt >= again.tries) throw error
       // Half of the delay is chance, so that two who met do not meet again.
       const delay = Math.min(again.max, again.min * 2 ** (attempt - 1))
@@ -94,15 +96,7 @@ export async function tryAgain<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Whether the database refuses what is to be written, whoever else is there. */
-export const isRefusal = (error: unknown): error is Error => ROW_ERRORS.has(codeOf(error))
-
-/** What is thrown of an error that has been tried often enough: a Problem, where it may go away by itself. */
-export function asBusy(error: unknown): unknown {
-  if (WORTH_ANOTHER_TRY[codeOf(error)] === undefined) return error
-  return new Problem('database-busy', { reason: (error as Error).message }, EXIT.unavailable, error)
-}
-
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
+export const isRefusal = (error: unknown): error is Error => ROW_ERRORS.has(errorCode(error))
 
 /** Finds the row that the database refuses: it fails, and the others go through. */
 async function applyHalves(

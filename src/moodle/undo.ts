@@ -8,7 +8,7 @@ import { EVENTS, gatherStale, type StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
 import type { Moodle } from './connect.ts'
 import type { Change, Keep } from './journal.ts'
-import { asBusy, isRefusal, tryAgain } from './transaction.ts'
+import { isRefusal, tryAgain } from './transaction.ts'
 import {
   findMembersWithoutEnrolment,
   findOtherRows,
@@ -103,7 +103,7 @@ export interface UndoGround {
  * Takes changes back.
  * @param changes the last one first
  * @param clock the present in milliseconds, looked at anew for each try
- * @throws Problem 69 where other programs stay in the way; whatever else the database says
+ * @throws whatever the database says, once that has been tried often enough
  */
 export async function takeBack(ground: UndoGround, changes: readonly Change[], clock: () => number): Promise<Undone> {
   const attempt = (oneByOne: boolean) => tryAgain(() => tryLot(ground, changes, Math.floor(clock() / 1000), oneByOne))
@@ -114,7 +114,7 @@ export async function takeBack(ground: UndoGround, changes: readonly Change[], c
       return attempt(true)
     })
   } catch (error) {
-    throw asBusy(error)
+    throw error
   }
 }
 

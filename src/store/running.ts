@@ -10,7 +10,7 @@ import { place } from './commands.ts'
 import { remove, replaceDurably } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { checkName } from './names.ts'
-import type { Store } from './store.ts'
+import { OUTCOMES, type Store } from './store.ts'
 
 /** A command file that is to be run: one that waits in `arrivals/`, or one that lies in `commands/`. */
 export interface Job {
@@ -90,6 +90,11 @@ function commandPath(store: Store, job: Job): string {
 
 export function arrivalOf(job: Job): Arrival | null {
   return job.arrival === null ? null : { name: job.file, folder: job.arrival }
+}
+
+/** What became of the rows of a run so far. */
+export function outcomesPath({ folder }: Store, id: string): string {
+  return join(folder.running, checkName(`${id}${OUTCOMES}`))
 }
 
 function recordPath(store: Store, id: string): string {

@@ -41,7 +41,8 @@ export const ARRIVAL_FOLDER = /^\d{15}$/
 
 export const FOLDER_MODE = 0o750
 
-const OUTCOMES = '.outcomes'
+/** The ending of what became of a run's rows so far: `<run>.outcomes`, in `running/`. */
+export const OUTCOMES = '.outcomes'
 const FORGOTTEN_AFTER_MS = 86_400_000
 
 /**

@@ -5,7 +5,7 @@
  * MOODLE_SYNCD_TEST_KILLS is how often it is killed at random, 15 times if it is not set; with more, every statement is a
  * step, and each step is tried alone as well.
  */
-import { existsSync, type FSWatcher, watch } from 'node:fs'
+import { existsSync, type FSWatcher, readdirSync, watch } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -208,6 +208,8 @@ async function leftOf({ sync, store, noted }: Site): Promise<string[]> {
 /** Where a daemon is killed. */
 interface Stop {
   readonly name: string
+  /** The kill before came late, and this has happened already. */
+  readonly isPast?: (site: Site) => boolean
   /** Kills it there. @returns what stops looking */
   readonly set: (stage: Stage, kill: () => void) => () => void
 }
@@ -232,6 +234,7 @@ const atStatement = (kind: string, isAfter: boolean): Stop => ({
 /** Once a file is in a folder of the store, or is gone from it. */
 const atFile = (folder: string, name: RegExp, isGone = false): Stop => ({
   name: `${folder}/ ${isGone ? 'without' : 'with'} ${name}`,
+  isPast: ({ store }) => readdirSync(join(store, folder)).some(there => name.test(there)) !== isGone,
   set: ({ site }, kill) => {
     const path = join(site.store, folder)
     const watcher: FSWatcher = watch(path, (_, changed) => {
@@ -304,7 +307,10 @@ describe('a daemon that is killed', () => {
       const stage = await newStage()
       const from = Date.now()
       await setUp(stage.site, stage.before)
-      for (const stop of stopsOf(stage)) expect([stop.name, await killAt(stage, stop)]).toEqual([stop.name, true])
+      for (const stop of stopsOf(stage)) {
+        if (stop.isPast?.(stage.site)) continue
+        expect([stop.name, await killAt(stage, stop)]).toEqual([stop.name, true])
+      }
       expect(await finish(stage, from)).toEqual(stage.uninterrupted)
     },
     LONGEST_TEST,

@@ -75,7 +75,7 @@ describe('SIGTERM ends a daemon that waits', () => {
     await site.school.query('SELECT GET_LOCK(?, 0)', [name])
     await site.drop('enrols.csv', adding('E1018'))
     const daemon = spawnDaemon(site.config)
-    await daemon.tells('run-started')
+    await daemon.tells('daemon-started')
     await until('it to wait', async () => {
       const rows = await site.school.query<{ Info: string | null }>('SHOW FULL PROCESSLIST')
       return rows.some(({ Info }) => Info?.includes('GET_LOCK')) ? true : undefined

@@ -331,7 +331,6 @@ describe('a run', () => {
       namedAs: null,
       simulate: false,
       approval: 'none',
-      resumable: true,
       ...more,
     } as const
     const result = await runFile(request, { config, store, log, lang: 'en' })

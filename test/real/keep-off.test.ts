@@ -71,7 +71,6 @@ describe('run', () => {
         namedAs: path,
         simulate: false,
         approval: 'none',
-        resumable: false,
         onProgress: () => void school.query(maintenance),
       },
       { config, store: await openStore(config.store.directory), log: createLog(config.log), lang: 'en' },

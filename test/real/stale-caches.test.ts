@@ -299,7 +299,6 @@ describe('what cannot be dropped', () => {
         namedAs: path,
         simulate: false,
         approval: 'none',
-        resumable: false,
         onProgress,
       },
       { config, store, log: createLog(config.log), lang: 'en' },

@@ -64,7 +64,6 @@ async function newSite(overrides: Overrides = {}): Promise<Site> {
         namedAs: path,
         simulate: false,
         approval: 'none',
-        resumable: false,
       } as const
       const { outcome, summary } = await run(request, ground)
       expect([outcome, summary.failed]).toEqual(['processed', 0])
