@@ -23,13 +23,13 @@ export function isPassing(error: unknown): boolean {
  * Does something until it is done, with growing pauses.
  * Not by p-retry: given a signal, that throws away the result of work that is done while it is aborted.
  *
- * @param work is given what to call when it has got further: what fails after that is something new
+ * @param work is given what to tell how far it is: what fails once it has got further than ever is something new
  * @param signal aborted: it is not tried again
  * @param longest milliseconds that an error is waited for; without it, for ever
  * @throws the last error, once it has been waited for long enough, or the signal came; at once, what will not pass
  */
 export async function tryUntilDone<T>(
-  work: (onProgress: () => void) => Promise<T>,
+  work: (onProgress: (done: number) => void) => Promise<T>,
   log: Logger,
   signal: AbortSignal,
   longest: (error: unknown) => number = () => Number.POSITIVE_INFINITY,
@@ -38,16 +38,22 @@ export async function tryUntilDone<T>(
   let told: string | undefined
   /** When it began not to get further. */
   let since: number | undefined
-  const onProgress = (): void => {
+  const goOn = (): void => {
     if (told !== undefined) log.info({ event: 'run-goes-on' }, 'going on with what was postponed')
     pause = WAIT_FIRST
     told = undefined
     since = undefined
   }
+  let furthest = 0
+  const onProgress = (done: number): void => {
+    if (done <= furthest) return
+    furthest = done
+    goOn()
+  }
   for (;;) {
     try {
       const done = await work(onProgress)
-      onProgress()
+      goOn()
       return done
     } catch (error) {
       since ??= performance.now()

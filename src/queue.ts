@@ -75,7 +75,8 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void>
   const { config, store, signal, now } = ground
   const begun = { ...job, id: 'id' in job ? job.id : ground.newId() }
   const log = ground.log.child({ run: begun.id, file: job.file })
-  const patiently = <T>(work: (onProgress: () => void) => Promise<T>): Promise<T> => tryUntilDone(work, log, signal)
+  const patiently = <T>(work: (onProgress: (done: number) => void) => Promise<T>): Promise<T> =>
+    tryUntilDone(work, log, signal)
   if (signal.aborted) return
   try {
     if (!(await isThere(store, job))) {

@@ -252,6 +252,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   try {
     return await withLines<RowResult, RunResult>(path, lease.outcomesBytes, async outcomes => {
       for await (const result of outcomes.read()) count(run.summary, result)
+      request.onProgress?.(run.summary.rows, inspection.rows)
       if (lease.state === 'running') {
         const facts = await loadFacts(moodle, ground.config)
         // Of a run that goes on, the guard has let all of it pass.

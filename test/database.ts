@@ -55,12 +55,7 @@ export async function freshSchool(
     connection,
     folder,
     dataroot,
-    async query<Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-      const [rows] = await connection.query<RowDataPacket[]>(sql.replaceAll(/\{(\w+)\}/g, `\`${prefix}$1\``), [
-        ...values,
-      ])
-      return rows as Row[]
-    },
+    query: (sql, values) => queryOf(connection, prefix, sql, values),
     async writeConfig(overrides: Overrides = {}): Promise<string> {
       const path = join(folder, `config-${++count}.yaml`)
       await writeFile(path, stringify(merged(defaults(dataroot, database), overrides)))
@@ -71,6 +66,17 @@ export async function freshSchool(
   if (version === '4.5' && prefix === PREFIX) await clone(connection, template)
   else await loadSchool(connection, prefix, version)
   return school
+}
+
+/** Rows as objects, of a statement with `{table}` for tables of Moodle. */
+export async function queryOf<Row>(
+  connection: Connection,
+  prefix: string,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  const [rows] = await connection.query<RowDataPacket[]>(sql.replaceAll(/\{(\w+)\}/g, `\`${prefix}$1\``), [...values])
+  return rows as Row[]
 }
 
 async function clone(connection: Connection, template: string): Promise<void> {
@@ -117,7 +123,7 @@ async function close(school: TestSchool): Promise<void> {
 }
 
 /** Nothing is listened to, mailed or held back unless a test asks for it. */
-function defaults(dataroot: string, database: TestSchool['database']): Overrides {
+export function defaults(dataroot: string, database: TestSchool['database']): Overrides {
   const { socketPath, host, port, user, password, name, prefix } = database
   const where = socketPath === null ? { host, port } : { socketPath }
   return {
@@ -128,7 +134,7 @@ function defaults(dataroot: string, database: TestSchool['database']): Overrides
   }
 }
 
-function merged(below: Overrides, above: Overrides): Overrides {
+export function merged(below: Overrides, above: Overrides): Overrides {
   const result: Record<string, unknown> = { ...below }
   for (const [key, value] of Object.entries(above)) {
     const old = result[key]

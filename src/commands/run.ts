@@ -168,7 +168,7 @@ async function one(
     const result = await tryUntilDone(
       onProgress => {
         const tellProgress = (done: number, of: number): void => {
-          onProgress()
+          onProgress(done)
           progress.update(done, of)
         }
         return runFile({ ...request, onProgress: tellProgress }, { ...ground, log: runLog })

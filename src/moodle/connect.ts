@@ -43,7 +43,6 @@ const PASSING: Readonly<Record<string, string>> = {
   ER_HOST_NOT_PRIVILEGED: 'database-unreachable',
   // A node that is not (yet, or any more) one of its cluster.
   ER_UNKNOWN_COM_ERROR: 'database-unreachable',
-  ER_SERVER_SHUTDOWN: 'database-lost',
   ER_NORMAL_SHUTDOWN: 'database-lost',
   ER_SESSION_WAS_KILLED: 'database-lost',
   ER_CLIENT_INTERACTION_TIMEOUT: 'database-lost',
@@ -98,8 +97,12 @@ const DENIED: ReadonlySet<string> = new Set([
   'ER_SPECIFIC_ACCESS_DENIED_ERROR',
 ])
 
-/** The driver's word for: nothing more can come through this connection. Some such errors have no code. */
-const isFatal = (error: unknown): boolean => error instanceof Error && 'fatal' in error && error.fatal === true
+/** Whether nothing more can come through this connection: as the driver says, or the server by the class of its error. */
+function isLost(error: unknown): boolean {
+  if (!(error instanceof Error) || errorCode(error) === 'ER_NET_PACKET_TOO_LARGE') return false
+  const { fatal, sqlState } = error as { readonly fatal?: boolean; readonly sqlState?: string }
+  return fatal === true || (sqlState ?? '').startsWith('08')
+}
 
 /** Files have errors of the same codes: `ENOENT` is a socket that is not there, or a file. Those of files name their path. */
 const isOfFile = (error: unknown): boolean => error instanceof Error && 'path' in error
@@ -113,7 +116,7 @@ function asProblem(error: unknown, database: Config['moodle']['database']): Prob
   const reason = error instanceof Error ? error.message : String(error)
   if (DENIED.has(code))
     return new Problem('database-denies', { user: database.user, reason }, EXIT.configuration, error)
-  const sentence = PASSING[code] ?? (isFatal(error) ? 'database-lost' : undefined)
+  const sentence = PASSING[code] ?? (isLost(error) ? 'database-lost' : undefined)
   if (sentence === undefined || isOfFile(error)) return undefined
   const where = database.socketPath ?? `${database.host}:${database.port}`
   return new Problem(sentence, { where, user: database.user, name: database.name, reason }, EXIT.unavailable, error)

@@ -88,8 +88,8 @@ export interface Site {
   readonly enrolled: (course: string) => Promise<string[]>
 }
 
-export async function newSite(overrides: Overrides = {}): Promise<Site> {
-  const school = await freshSchool()
+export async function newSite(overrides: Overrides = {}, on?: TestSchool): Promise<Site> {
+  const school = on ?? (await freshSchool())
   const sync = join(school.dataroot, 'sync')
   const store = join(school.dataroot, 'syncd')
   return {
