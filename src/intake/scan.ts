@@ -73,7 +73,8 @@ export async function scan(intake: Intake, memory: Memory): Promise<number | nul
   const entries = await list(intake.directory)
   forget(memory, entries)
   // One that a crash has left keeps the feeders waiting.
-  if (entries.has(OUR_LOCK)) await removeLeftOverLock(join(intake.directory, OUR_LOCK))
+  const isOurs = (name: string) => name === OUR_LOCK || name.startsWith(`.${OUR_LOCK}.`)
+  if ([...entries.keys()].some(isOurs)) await removeLeftOverLock(join(intake.directory, OUR_LOCK))
   const { whole, next } = await findWhole(intake, memory, entries)
   const isHeld = await isHeldByFeeder(intake, memory)
   if (whole.length === 0) return next

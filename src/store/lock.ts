@@ -3,7 +3,7 @@
  * It must never take a lock for left over that somebody still holds, or remove a file that is not such a lock.
  */
 import { constants, readFileSync } from 'node:fs'
-import { link, open, readFile, rename, rm, utimes } from 'node:fs/promises'
+import { link, open, readdir, readFile, rename, rm, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { failedWith } from './errno.ts'
@@ -53,6 +53,12 @@ export async function takeLock(path: string): Promise<Taken> {
 export async function removeLeftOverLock(path: string): Promise<void> {
   const found = await look(path)
   if (found?.isLeftOver) await removeLeftOver(path, found.text)
+  // One who was killed while removing a lock has left it aside.
+  const aside = `.${basename(path)}.`
+  for (const name of await readdir(dirname(path))) {
+    const pid = name.startsWith(aside) ? Number(name.slice(aside.length)) : Number.NaN
+    if (Number.isSafeInteger(pid) && !isRunning(pid)) await rm(join(dirname(path), name), { force: true })
+  }
 }
 
 /** Whether a process of this number is there. */
