@@ -107,15 +107,11 @@ export interface UndoGround {
  */
 export async function takeBack(ground: UndoGround, changes: readonly Change[], clock: () => number): Promise<Undone> {
   const attempt = (oneByOne: boolean) => tryAgain(() => tryLot(ground, changes, Math.floor(clock() / 1000), oneByOne))
-  try {
-    return await attempt(false).catch(error => {
-      if (!isRefusal(error)) throw error
-      // One row is not let in: it alone is left out.
-      return attempt(true)
-    })
-  } catch (error) {
-    throw error
-  }
+  return await attempt(false).catch(error => {
+    if (!isRefusal(error)) throw error
+    // One row is not let in: it alone is left out.
+    return attempt(true)
+  })
 }
 
 /** A lot while it is worked on. */

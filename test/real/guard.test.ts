@@ -362,7 +362,7 @@ describe('a run', () => {
     const path = await written(content, 'enrols.csv', commands)
     const id = randomUUID()
     const stop = new AbortController()
-    const onProgress = () => stop.abort()
+    const onProgress = (done: number) => done > 0 && stop.abort()
     const first = await daemonRun(id, path, { onProgress, signal: stop.signal })
     expect(first.result.outcome).toBe('interrupted')
     const again = await daemonRun(id, path, { guard: { ...GUARD, maxUnenrolments: 0 } })
