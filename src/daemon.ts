@@ -3,7 +3,7 @@
  * What cannot be seen from here does not run.
  */
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { removeManifestsOf } from './intake/manifest.ts'
@@ -12,6 +12,7 @@ import { watchForSilence } from './intake/silence.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
+import { type Seat, seekActive } from './moodle/active.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { keepDropping } from './moodle/caches/notes.ts'
 import { answers } from './moodle/connect.ts'
@@ -19,8 +20,9 @@ import { addStandardFiles, openQueue } from './queue.ts'
 import { run } from './run.ts'
 import { arrivalsOf } from './store/arrivals.ts'
 import { removeOld } from './store/keep.ts'
+import type { Holder, Lock } from './store/lock.ts'
 import { begunJobs } from './store/running.ts'
-import { lockStore, openStore, type Store, tidyStore } from './store/store.ts'
+import { isStoreAskedFor, lockStore, openStore, type Store, tidyStore } from './store/store.ts'
 import { notifyReady, notifyStopping, startWatchdog } from './systemd.ts'
 
 export interface DaemonGround {
@@ -34,13 +36,110 @@ export interface DaemonGround {
 
 const DAILY = '17 3 * * *'
 
+/** Milliseconds: how often is looked whether the store is asked for, and how long it then is left to whoever has asked. */
+const LOOK_WHETHER_ASKED = 1_000
+const LEAVE_TO_OTHERS = 3_000
+
 /**
- * Takes files, runs them, and puts them away, until it is told to stop; then it finishes the running chunk.
- * It starts without a database, too: files wait until there is one.
+ * Waits for the store, where another daemon has it, and serves, until it is told to stop. Of the daemons of one Moodle, on
+ * whatever hosts, one is the active one (`moodle/active.ts`): it takes files, and gets the store that it shares with others.
  *
- * @throws Problem 78 where the store or the drop directory cannot be used, 75 where another daemon uses the store
+ * @throws Problem 78 where the store or the drop directory cannot be used
  */
-export async function daemon({ config, log, lang, signal }: DaemonGround): Promise<void> {
+export async function daemon(ground: DaemonGround): Promise<void> {
+  const { config, log, signal } = ground
+  const isUp = once(notifyReady)
+  const onStop = (): void => {
+    notifyStopping()
+    log.info({ event: 'daemon-stopping' }, 'stopping, once the running chunk is done')
+  }
+  signal.addEventListener('abort', onStop)
+  const closing: (() => unknown)[] = []
+  try {
+    const store = await openStore(config.store.directory)
+    const seat = seekActive(config.moodle.database, log)
+    closing.push(seat.close)
+    // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
+    closing.push(startWatchdog(() => answers(config.moodle.database, signal)))
+    const isActive = (): boolean => seat.standing() === 'active'
+    while (!signal.aborted) {
+      const tellOnce = once((holder: Holder | null) => tellStandingBy(store, holder, log))
+      const onWait = (holder: Holder | null): void => {
+        isUp()
+        tellOnce(holder)
+      }
+      const lock = await lockStore(store, isActive, onWait, signal)
+      if (lock === null) break
+      const whileOurs = watchStore(store, lock, isActive, signal)
+      try {
+        await serve({ ...ground, signal: whileOurs.signal }, store, seat, isUp)
+      } finally {
+        whileOurs.close()
+        await lock.release()
+      }
+      if (signal.aborted) break
+      log.warn({ event: 'store-left', store: store.directory }, 'the store is left to another daemon')
+      await sleep(LEAVE_TO_OTHERS, undefined, { signal }).catch(() => {})
+    }
+  } finally {
+    signal.removeEventListener('abort', onStop)
+    for (const close of closing.reverse()) await close()
+  }
+  log.info({ event: 'daemon-stopped' }, 'stopped')
+}
+
+/** Does something the first time alone. */
+function once<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void {
+  let isDone = false
+  return (...args) => {
+    if (!isDone) work(...args)
+    isDone = true
+  }
+}
+
+function tellStandingBy({ directory }: Store, holder: Holder | null, log: Logger): void {
+  const { pid = null, host = null } = holder ?? {}
+  log.info(
+    { event: 'standing-by', store: directory, pid, host },
+    'standing by: another daemon has the store; it is taken over when that one is gone, or cut off from the database',
+  )
+}
+
+/** Whether the store is still ours: nobody has taken us for gone, and no active daemon asks for it while we are not active. */
+function watchStore(
+  store: Store,
+  { lost }: Lock,
+  isActive: () => boolean,
+  stop: AbortSignal,
+): { readonly signal: AbortSignal; readonly close: () => void } {
+  // Not AbortSignal.any: Node 20 may forget what it made.
+  const over = new AbortController()
+  const end = (): void => over.abort()
+  for (const signal of [lost, stop]) signal.addEventListener('abort', end)
+  if (lost.aborted || stop.aborted) end()
+  const look = async (): Promise<void> => {
+    if (!isActive() && (await isStoreAskedFor(store).catch(() => false))) end()
+  }
+  const looks = setInterval(look, LOOK_WHETHER_ASKED)
+  return {
+    signal: over.signal,
+    close: () => {
+      clearInterval(looks)
+      for (const signal of [lost, stop]) signal.removeEventListener('abort', end)
+    },
+  }
+}
+
+/**
+ * Takes files, runs them, and puts them away, until the signal; then it finishes the running chunk.
+ * It starts without a database, too: files wait until there is one.
+ */
+async function serve(
+  { config, log, lang, signal }: DaemonGround,
+  store: Store,
+  seat: Seat,
+  onUp: () => void,
+): Promise<void> {
   const { intake, schedule } = config
   const now = () => new Date()
   // Not AbortSignal.any: Node 20 may forget what it made.
@@ -48,10 +147,9 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
   const stop = stopping.signal
   signal.addEventListener('abort', () => stopping.abort(), { once: true })
   if (signal.aborted) stopping.abort()
+  const takesFiles = (): boolean => seat.standing() === 'active' || seat.standing() === 'unknown'
   const closing: (() => unknown)[] = []
   try {
-    const store = await openStore(config.store.directory)
-    closing.push(await lockStore(store))
     await tidyStore(store, now())
     closing.push(keepDropping({ drop: openCaches(config), folder: store.folder.running, log }))
 
@@ -72,7 +170,9 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
 
     if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
     await removeManifestsOf(intake.directory, store, arrived)
-    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, log)
+    await seat.asked
+    const isElsewhere = (): boolean => seat.standing() === 'standby'
+    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, isElsewhere, log)
     if (silence !== null) closing.push(silence.close)
     const watch = await watchDirectory(
       {
@@ -84,6 +184,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
           silence?.arrived()
           queue.add({ file: name, arrival: folder })
         },
+        takesFiles,
         signal: stop,
         clock: { now, elapsed: () => performance.now() },
       },
@@ -92,25 +193,22 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
     closing.push(watch.close)
 
     if (schedule !== null) {
-      const runs = repeat(schedule, log, () => addStandardFiles(queue, store, config.enrol.file, log))
+      const runs = repeat(schedule, log, async () => {
+        if (takesFiles()) await addStandardFiles(queue, store, config.enrol.file, log)
+      })
       closing.push(() => runs.stop())
     }
     const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
 
-    // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
-    closing.push(startWatchdog(() => answers(config.moodle.database, stop)))
-    notifyReady()
+    onUp()
     log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
-    if (!stop.aborted) await once(stop, 'abort')
-    notifyStopping()
-    log.info({ event: 'daemon-stopping' }, 'stopping, once the running chunk is done')
+    if (!stop.aborted) await new Promise(resolve => stop.addEventListener('abort', resolve))
   } finally {
     stopping.abort()
     for (const close of closing.reverse()) await close()
   }
-  log.info({ event: 'daemon-stopped' }, 'stopped')
 }
 
 /** Does something at the times of a cron expression, in the server's local time. A failure is logged, and no reason to end. */

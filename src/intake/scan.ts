@@ -24,6 +24,8 @@ export interface Intake {
   readonly log: Logger
   /** Told of every file that was taken, in the order of arrival. */
   readonly onArrival: (arrival: Arrival) => void
+  /** Whether files are to be taken here, now: another host may have the active daemon. */
+  readonly takesFiles: () => boolean
   /** Once aborted, nothing more is taken. */
   readonly signal: AbortSignal
   readonly clock: Clock
@@ -206,7 +208,7 @@ async function takeAll(intake: Intake, memory: Memory, whole: readonly Whole[]):
     if (await isHeldByFeeder(intake, memory)) return null
     let next: number | null = null
     for (const each of whole) {
-      if (intake.signal.aborted) break
+      if (intake.signal.aborted || !intake.takesFiles()) break
       next = soonest(next, await take(intake, memory, each))
     }
     return next

@@ -59,10 +59,14 @@ export interface SilenceWatch {
   readonly close: () => Promise<void>
 }
 
-/** @param expect milliseconds */
+/**
+ * @param expect milliseconds
+ * @param isElsewhere whether files are taken by another host's daemon now; then nothing is known of them, and the time begins anew
+ */
 export async function watchForSilence(
   store: Store,
   expect: number,
+  isElsewhere: () => boolean,
   log: Logger,
   now: () => number = Date.now,
 ): Promise<SilenceWatch> {
@@ -92,7 +96,10 @@ export async function watchForSilence(
   // A crash may have come between a file and the note of it; then the file still waits in the store.
   if (store.lastArrival > feed.lastArrival) become(hear(feed, store.lastArrival))
   const every = Math.min(LOOK_EVERY_MS, Math.max(SHORTEST_MS, expect / 4))
-  const looks = setInterval(() => become(judge(feed, now(), expect)), every)
+  const looks = setInterval(() => {
+    if (isElsewhere()) feed = { lastArrival: now(), isSilent: false }
+    else become(judge(feed, now(), expect))
+  }, every)
   return {
     arrived: () => become(hear(feed, now())),
     close: async () => {

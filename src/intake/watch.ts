@@ -22,6 +22,9 @@ const GATHER_MS = 100
 /** For file systems that tell nothing. */
 const POLL_EVERY_MS = 1_000
 
+/** How soon files are taken once they are to be taken here. */
+const STAND_BY_MS = 500
+
 export interface Watch {
   /** Stops looking; waits for a look that is being taken. */
   readonly close: () => Promise<void>
@@ -79,7 +82,7 @@ async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped
         await watched?.watcher.close()
         watched = open(intake, polling, identity, rest)
       }
-      next = await scan(intake, memory)
+      next = intake.takesFiles() ? await scan(intake, memory) : clock.elapsed() + STAND_BY_MS
       if (trouble !== undefined) log.info({ event: 'intake-recovered', directory }, 'files are taken again')
       trouble = undefined
     } catch (error) {

@@ -134,6 +134,15 @@ const LOOK_WHETHER_THERE_AFTER = 10_000
 const CLOSE_WITHIN = 1_000
 
 /**
+ * Seconds after which the server ends a connection that it hears nothing of: the host may be cut off, or without power, and
+ * until then its locks are in everybody's way.
+ */
+const GONE_AFTER_SECONDS = 10
+/** Milliseconds: how often it therefore hears something, and how long its answer is waited for. */
+const SIGN_OF_LIFE_EVERY = 2_000
+export const ANSWERS_WITHIN = 4_000
+
+/**
  * Opens one connection.
  * @param signal aborted: it is waited for no longer
  * @throws Problem with exit status 69 where the database is out of reach
@@ -208,6 +217,66 @@ export async function answers(database: Config['moodle']['database'], signal?: A
   }
 }
 
+/**
+ * Has the server end this connection soon after it hears nothing of it any more. Who holds it must then give signs of life.
+ */
+export async function endIfSilent(connection: Connection): Promise<void> {
+  await connection.query(
+    `SET SESSION wait_timeout = ${GONE_AFTER_SECONDS}, net_read_timeout = ${GONE_AFTER_SECONDS},
+       net_write_timeout = ${GONE_AFTER_SECONDS}`,
+  )
+}
+
+/**
+ * Gives signs of life, between the statements of whoever uses the connection, and cuts it where the server gives none: TCP alone
+ * would wait for a quarter of an hour. A statement may take long; whether the server is there, another connection tells.
+ * @returns what ends it
+ */
+function giveSignsOfLife({ connection, socket }: Line, database: Config['moodle']['database']): () => void {
+  let isWaiting = false
+  const sign = async (): Promise<void> => {
+    if (isWaiting) return
+    isWaiting = true
+    // An error is told to whoever speaks next.
+    const answer = connection.ping().then(
+      () => true,
+      () => true,
+    )
+    while (!(await inTime(answer))) if (await isSilent(database)) cut(socket)
+    isWaiting = false
+  }
+  const timer = setInterval(sign, SIGN_OF_LIFE_EVERY).unref()
+  return () => clearInterval(timer)
+}
+
+/** @returns undefined where it takes too long, or the signal comes first */
+export async function inTime<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+  let giveUp = (): void => {}
+  const over = new Promise<undefined>(resolve => {
+    giveUp = () => resolve(undefined)
+  })
+  const timer = setTimeout(giveUp, ANSWERS_WITHIN)
+  signal?.addEventListener('abort', giveUp)
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
+  }
+}
+
+/** Whether nothing at all comes from the server. A refusal is an answer. */
+async function isSilent(database: Config['moodle']['database']): Promise<boolean> {
+  const giveUp = new AbortController()
+  const answer = open(database, giveUp.signal).then(
+    line => close(line).then(() => true),
+    () => true,
+  )
+  const isThere = await inTime(answer)
+  giveUp.abort()
+  return isThere !== true
+}
+
 /** Milliseconds that a statement has to come to its end once the program is to stop. Cut off, it has done nothing. */
 const FINISH_WITHIN = 5_000
 
@@ -226,7 +295,9 @@ export async function withMoodle<T>(
   const line = await open(database, signal)
   const { connection } = line
   const cutInTime = cutAfter(line, signal)
+  const endSigns = giveSignsOfLife(line, database)
   try {
+    await endIfSilent(connection)
     await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
     await connection.query(
       `SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
@@ -236,6 +307,7 @@ export async function withMoodle<T>(
   } catch (error) {
     throw asProblem(error, database) ?? error
   } finally {
+    endSigns()
     await close(line)
     cutInTime.cancel()
   }

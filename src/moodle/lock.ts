@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto'
 import { EXIT, Problem } from '../errors.ts'
 import { type Moodle, select } from './connect.ts'
 
+/** What a lock of the server is for: one writes at a time, and one daemon is the active one (`active.ts`). */
+const KINDS = { run: 'moodle-syncd', active: 'moodle-syncd-active' } as const
+
 /**
  * Does something while no other run writes to this Moodle, on whatever host it is.
  * @param seconds how long to wait for another run to end
@@ -15,7 +18,7 @@ export async function withMoodleLock<T>(
   use: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const name = await lockName(moodle)
+  const name = await lockName(moodle, 'run')
   // Second by second: a wait within the server hears no signal.
   for (let left = seconds; !(await getLock(moodle, name, Math.min(left, 1))); left -= 1) {
     if (left <= 1 || signal?.aborted) throw new Problem('another-run', { seconds }, EXIT.tryLater)
@@ -29,9 +32,12 @@ export async function withMoodleLock<T>(
 }
 
 /** The name is the server's, not the database's, and may have 64 characters. */
-async function lockName(moodle: Moodle): Promise<string> {
+export async function lockName(
+  moodle: Pick<Moodle, 'connection' | 'prefix'>,
+  kind: keyof typeof KINDS,
+): Promise<string> {
   const [[database] = ['']] = await select<[string]>(moodle, 'SELECT DATABASE()')
-  return `moodle-syncd:${createHash('sha256').update(`${database}/${moodle.prefix}`).digest('hex').slice(0, 40)}`
+  return `${KINDS[kind]}:${createHash('sha256').update(`${database}/${moodle.prefix}`).digest('hex').slice(0, 40)}`
 }
 
 async function getLock(moodle: Moodle, name: string, seconds: number): Promise<boolean> {

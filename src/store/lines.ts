@@ -3,7 +3,10 @@
  * and must agree with the database. Lines are on the disk before the commit that they belong to; their length stands in its
  * checkpoint, so that a run that goes on after a crash cuts off what was not committed.
  */
-import { type FileHandle, open } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { replaceDurably } from './durable.ts'
 
 export interface Lines<Line> {
   /** Adds lines behind those that have been added before. */
@@ -20,6 +23,9 @@ export interface Lines<Line> {
   readonly read: () => AsyncGenerator<Line>
 }
 
+/** Results of rows are personal data, and nobody but the program reads them here. */
+const MODE = 0o600
+
 /** Bytes that wait in memory before they are written. */
 const BUFFER = 256 * 1024
 
@@ -32,9 +38,8 @@ export async function withLines<Line, T>(
   committed: number,
   use: (lines: Lines<Line>) => Promise<T>,
 ): Promise<T> {
-  const handle = await open(path, committed === 0 ? 'w+' : 'r+', 0o600)
+  const handle = await openAnew(path, committed)
   try {
-    await handle.truncate(committed)
     let length = committed
     let written = committed
     let waiting: string[] = []
@@ -74,6 +79,21 @@ export async function withLines<Line, T>(
   } finally {
     await handle.close()
   }
+}
+
+/**
+ * As another file of its name: who had the run before, and was taken for gone, may come back, and write once more to the one
+ * that it has open before the ledger stops it.
+ */
+async function openAnew(path: string, committed: number): Promise<FileHandle> {
+  if (committed === 0) {
+    await rm(path, { force: true })
+    return open(path, 'wx+', MODE)
+  }
+  await replaceDurably(path, stream => pipeline(createReadStream(path, { end: committed - 1 }), stream))
+  const handle = await open(path, 'r+')
+  await handle.chmod(MODE)
+  return handle
 }
 
 async function writeAt(handle: FileHandle, bytes: Buffer, at: number): Promise<void> {

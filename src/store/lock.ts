@@ -6,6 +6,7 @@ import { constants, readFileSync } from 'node:fs'
 import { link, open, readdir, readFile, rename, rm, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { failedWith } from './errno.ts'
 
 /** The process that holds a lock. */
@@ -16,16 +17,26 @@ export interface Holder {
   readonly started: string | null
 }
 
+export interface Lock {
+  readonly release: () => Promise<void>
+  /** Aborted once it is another's: who holds it was taken for gone. */
+  readonly lost: AbortSignal
+}
+
 /** `holder` is null where the file that is in the way is none of ours. */
-export type Taken =
-  | { readonly taken: true; readonly release: () => Promise<void> }
-  | { readonly taken: false; readonly holder: Holder | null }
+export type Taken = ({ readonly taken: true } & Lock) | { readonly taken: false; readonly holder: Holder | null }
 
 /** How often a holder shows that it is there: what processes of another machine or container can know of it. */
-const SIGN_OF_LIFE_MS = 30_000
+const SIGN_OF_LIFE_MS = 1_000
 
-/** After so long without such a sign, the holder on another machine is gone. */
+/** After so long without such a sign, the holder on another machine is gone. Minutes, since its clock may go wrong. */
 const GONE_AFTER_MS = 120_000
+
+/** The same for one who has been looking all along, and needs no clock of another's. */
+const SILENT_AFTER_MS = 5_000
+
+/** How often one who waits for a lock looks at it. */
+const LOOK_EVERY_MS = 1_000
 
 /** A lock is made without any permission, and gets these when it says who holds it. */
 const LOCK_MODE = 0o640
@@ -37,22 +48,81 @@ const self = (): Holder => ({ pid: process.pid, host: hostname(), started: start
  *
  * @param path must be on a file system where creating a file is exclusive, as it is on all but very old network ones
  */
-export async function takeLock(path: string): Promise<Taken> {
+export function takeLock(path: string): Promise<Taken> {
+  return take(path, isSilentByClock)
+}
+
+/** @param isSilent whether a holder gives no sign of life any more, where it cannot be seen from here */
+async function take(path: string, isSilent: (found: Found) => boolean): Promise<Taken> {
   const text = `${JSON.stringify(self())}\n`
   for (let attempts = 3; attempts > 0; attempts--) {
-    if (await create(path, text)) return { taken: true, release: hold(path, text) }
+    if (await create(path, text)) return { taken: true, ...hold(path, text) }
     const found = await look(path)
     if (found === undefined) continue
-    if (!found.isLeftOver) return { taken: false, holder: found.holder }
+    if (!isLeftOver(found, isSilent)) return { taken: false, holder: found.holder }
     await removeLeftOver(path, found.text)
   }
   return { taken: false, holder: null }
 }
 
+/**
+ * Takes the lock as soon as it is free. Meanwhile its holder is asked for it, if we are entitled to it: it gives it away if it
+ * is not entitled itself (`wasAskedFor`). One on another machine who then gives no sign of life is gone.
+ *
+ * @param isEntitled of two who ask, at most one may be
+ * @param onWait told at every look at which the lock is another's
+ * @returns null where the signal came first
+ */
+export async function awaitLock(
+  path: string,
+  isEntitled: () => boolean,
+  onWait: (holder: Holder | null) => void,
+  signal: AbortSignal,
+): Promise<Lock | null> {
+  let sign: string | undefined
+  let since = 0
+  const isSilent = ({ text, mtimeMs }: Found): boolean => {
+    const seen = `${mtimeMs} ${text}`
+    if (seen !== sign) since = performance.now()
+    sign = seen
+    return performance.now() - since > (isEntitled() ? SILENT_AFTER_MS : GONE_AFTER_MS)
+  }
+  while (!signal.aborted) {
+    const lock = await take(path, isSilent)
+    if (lock.taken) {
+      await rm(path + ASKED, { force: true })
+      return lock
+    }
+    onWait(lock.holder)
+    if (isEntitled()) await ask(path)
+    await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => {})
+  }
+  return null
+}
+
+/** What lies beside a lock that somebody asks for. */
+const ASKED = '.asked'
+
+async function ask(path: string): Promise<void> {
+  const handle = await open(path + ASKED, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, LOCK_MODE)
+  await handle.close()
+}
+
+/** Whether somebody has asked for a lock since the last time. */
+export async function wasAskedFor(path: string): Promise<boolean> {
+  try {
+    await rm(path + ASKED)
+    return true
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
 /** Removes the lock, if its holder is gone: others may heed it, and wait for nobody. */
 export async function removeLeftOverLock(path: string): Promise<void> {
   const found = await look(path)
-  if (found?.isLeftOver) await removeLeftOver(path, found.text)
+  if (found !== undefined && isLeftOver(found, isSilentByClock)) await removeLeftOver(path, found.text)
   // One who was killed while removing a lock has left it aside.
   const aside = `.${basename(path)}.`
   for (const name of await readdir(dirname(path))) {
@@ -91,23 +161,29 @@ async function create(path: string, text: string): Promise<boolean> {
   }
 }
 
-function hold(path: string, text: string): () => Promise<void> {
-  const signs = setInterval(() => {
+function hold(path: string, text: string): Lock {
+  const lost = new AbortController()
+  const sign = async (): Promise<void> => {
+    // Not for the lock of whoever has taken us for gone.
+    if ((await look(path))?.text !== text) return lost.abort()
     const now = new Date()
-    utimes(path, now, now).catch(() => {
-      // Whoever removed the lock has taken it from us; that the database has one writer is held by its own lock.
-    })
-  }, SIGN_OF_LIFE_MS).unref()
-  return async () => {
+    await utimes(path, now, now)
+  }
+  // A file system that is away for a while is no reason: whoever can see the lock then judges by it.
+  const signs = setInterval(() => void sign().catch(() => {}), SIGN_OF_LIFE_MS).unref()
+  const release = async (): Promise<void> => {
     clearInterval(signs)
     if ((await look(path))?.text === text) await rm(path, { force: true })
   }
+  return { release, lost: lost.signal }
 }
 
 interface Found {
   readonly text: string
+  readonly mtimeMs: number
   readonly holder: Holder | null
-  readonly isLeftOver: boolean
+  /** It does not say yet who holds it. */
+  readonly isHalfMade: boolean
 }
 
 /** @returns undefined where the lock is not there (any more) */
@@ -117,27 +193,31 @@ async function look(path: string): Promise<Found | undefined> {
     try {
       const stats = await handle.stat()
       const text = stats.isFile() ? await handle.readFile('utf8') : ''
-      const holder = parse(text)
-      const isSilent = Date.now() - stats.mtimeMs > GONE_AFTER_MS
       const isHalfMade = stats.isFile() && (stats.mode & 0o777) === 0
-      return { text, holder, isLeftOver: holder === null ? isHalfMade && isSilent : isGone(holder, isSilent) }
+      return { text, mtimeMs: stats.mtimeMs, holder: parse(text), isHalfMade }
     } finally {
       await handle.close()
     }
   } catch (error) {
     if (failedWith(error, 'ENOENT')) return undefined
     // Not ours to read, or a link: somebody else's.
-    if (failedWith(error, 'EACCES', 'ELOOP')) return { text: '', holder: null, isLeftOver: false }
+    if (failedWith(error, 'EACCES', 'ELOOP')) return { text: '', mtimeMs: 0, holder: null, isHalfMade: false }
     throw error
   }
 }
 
-function isGone(holder: Holder, isSilent: boolean): boolean {
-  if (holder.host !== hostname()) return isSilent
+/** Whether whoever held it is gone. What is none of our locks never is left over. */
+function isLeftOver(found: Found, isSilent: (found: Found) => boolean): boolean {
+  const { holder, isHalfMade } = found
+  if (holder === null) return isHalfMade && isSilent(found)
+  if (holder.host !== hostname()) return isSilent(found)
   if (!isRunning(holder.pid)) return true
   const started = startOf(holder.pid)
   return started !== null && holder.started !== null && started !== holder.started
 }
+
+/** As far as one look can tell, by the clocks of two machines. */
+const isSilentByClock = ({ mtimeMs }: Found): boolean => Date.now() - mtimeMs > GONE_AFTER_MS
 
 function parse(text: string): Holder | null {
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
-import { takeLock } from './lock.ts'
+import { awaitLock, type Holder, type Lock, wasAskedFor } from './lock.ts'
 
 export const FOLDERS = [
   /** Command files as they came, by name: what `enrol.file` is relative to. */
@@ -70,19 +70,28 @@ function asProblem(error: unknown, directory: string): unknown {
 }
 
 /**
- * Makes this process the one daemon of a store.
+ * Makes this process the one daemon of a store, as soon as no other is.
  *
- * @returns what gives the store free again
- * @throws Problem 75 where another daemon has it, 78 where it cannot be written, 69 where it is full
+ * @param isActive whether this is the active daemon of its Moodle: then whoever has the store, and is not, gives it to us
+ * @param onWait told, again and again, who has it
+ * @returns null where the signal came first
+ * @throws Problem 78 where it cannot be written, 69 where it is full
  */
-export async function lockStore({ directory }: Store): Promise<() => Promise<void>> {
-  const lock = await takeLock(join(directory, 'daemon.lock')).catch((error: unknown) => {
-    throw asProblem(error, directory)
+export async function lockStore(
+  store: Store,
+  isActive: () => boolean,
+  onWait: (holder: Holder | null) => void,
+  signal: AbortSignal,
+): Promise<Lock | null> {
+  return awaitLock(lockPath(store), isActive, onWait, signal).catch((error: unknown) => {
+    throw asProblem(error, store.directory)
   })
-  if (lock.taken) return lock.release
-  const { pid, host } = lock.holder ?? { pid: '?', host: '?' }
-  throw new Problem('store-in-use', { directory, pid: String(pid), host }, EXIT.tryLater)
 }
+
+/** Whether the active daemon waits for the store that this one has. */
+export const isStoreAskedFor = (store: Store): Promise<boolean> => wasAskedFor(lockPath(store))
+
+const lockPath = ({ directory }: Store): string => join(directory, 'daemon.lock')
 
 /** Removes what a crash left that is no file of anybody's. Only for the one daemon of the store, before anything else. */
 export async function tidyStore(store: Store, now: Date): Promise<void> {

@@ -63,9 +63,9 @@ describe('silence', () => {
 })
 
 describe('the watch', () => {
-  async function watch(store: Store, now: () => number, expect = HOUR / 1_000) {
+  async function watch(store: Store, now: () => number, expect = HOUR / 1_000, isElsewhere = () => false) {
     const { log, lines } = keptLog()
-    const silence = await watchForSilence(store, expect, log, now)
+    const silence = await watchForSilence(store, expect, isElsewhere, log, now)
     onTestFinished(silence.close)
     const told = () => lines.map(({ event }) => event)
     return { ...silence, lines, told }
@@ -103,6 +103,31 @@ describe('the watch', () => {
     second.arrived()
     await second.close()
     expect(second.told()).toEqual(['feed-back'])
+  })
+
+  test('is quiet while files are taken elsewhere, and counts anew from then on', async () => {
+    const store = await openStore(join(await temporaryFolder(), 'syncd'))
+    let isElsewhere = true
+    let time = 0
+    let looks = 0
+    const silence = await watch(
+      store,
+      () => time,
+      40,
+      () => {
+        looks += 1
+        return isElsewhere
+      },
+    )
+    time = 1_000
+    await until('a look', () => (looks > 1 ? true : undefined))
+    isElsewhere = false
+    const before = looks
+    await until('more looks', () => (looks > before + 1 ? true : undefined))
+    expect(silence.told()).toEqual([])
+    time += 41
+    await until('the alarm', () => silence.told()[0])
+    expect(silence.lines).toMatchObject([{ event: 'feed-silent', since: '1970-01-01T00:00:01.000Z' }])
   })
 
   test('knows of a file that was taken just before a crash', async () => {

@@ -11,15 +11,30 @@ const LONG_ROWS = 10_000
 const LONG = HEADER + 'add;BIO-2;E1018;student;manual\n'.repeat(LONG_ROWS)
 
 describe('a second daemon', () => {
-  test('on the same store is told who has it, and ends with 75', async () => {
+  test('on the same store stands by, says who has it, and takes over when that one ends', async () => {
     const site = await newSite()
     const daemon = await startDaemon(site.config)
     const second = spawnDaemon(site.config)
-    expect(await second.ended).toBe(75)
-    expect(second.lines.map(({ text }) => text).join('\n')).toContain(`process ${daemon.pid} on `)
+    expect(await second.tells('standing-by')).toMatchObject({ pid: daemon.pid, store: site.store })
+    await site.drop('enrols.csv', adding('E1018'))
+    await concluded(daemon)
+    expect(await daemon.end('SIGKILL')).toBeNull()
+    await second.tells('daemon-started')
+    await site.drop('enrols.csv', adding('E1019'))
+    await concluded(second)
+    expect(second.told('standing-by')).toHaveLength(1)
+    expect(await second.end()).toBe(0)
+    expect(await site.enrolled('BIO-2')).toEqual(expect.arrayContaining(['E1018', 'E1019']))
+  })
+
+  test('that stands by stops when it is told to', async () => {
+    const site = await newSite()
+    const daemon = await startDaemon(site.config)
+    const second = spawnDaemon(site.config)
+    await second.tells('standing-by')
+    expect(await second.end()).toBe(0)
+    expect(second.told('daemon-started')).toEqual([])
     expect(await daemon.end()).toBe(0)
-    const third = await startDaemon(site.config)
-    expect(await third.end()).toBe(0)
   })
 })
 

@@ -1,12 +1,14 @@
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { arrivalPath, arrivalsOf, arrive, sendBack } from '../../src/store/arrivals.ts'
 import { place, standardFiles } from '../../src/store/commands.ts'
 import { conclude, type Verdict } from '../../src/store/conclude.ts'
 import { removeOld } from '../../src/store/keep.ts'
 import { type BegunJob, begin, begunJobs, end, isThere } from '../../src/store/running.ts'
-import { FOLDERS, lockStore, openStore, type Store, tidyStore } from '../../src/store/store.ts'
+import { FOLDERS, isStoreAskedFor, lockStore, openStore, type Store, tidyStore } from '../../src/store/store.ts'
+import { until } from '../until.ts'
 import { filesIn, temporaryFolder } from './folder.ts'
 
 const NOW = new Date(2025, 8, 1, 7, 5, 9)
@@ -62,16 +64,50 @@ describe('opening', () => {
     await expect(openStore(folder)).rejects.toMatchObject({ code: 'store-unusable' })
   })
 
-  test('as the daemon, one can only once', async () => {
+  test('is one daemon’s, and the next one’s when that is done', async () => {
     const { store } = await freshStore()
-    const release = await lockStore(store)
-    await expect(lockStore(store)).rejects.toMatchObject({
-      code: 'store-in-use',
-      args: { directory: store.directory, pid: String(process.pid) },
-      exit: 75,
-    })
-    await release()
-    await (await lockStore(store))()
+    const never = new AbortController()
+    onTestFinished(() => never.abort())
+    const lock = await lockStore(
+      store,
+      () => false,
+      () => {},
+      never.signal,
+    )
+    const waited: unknown[] = []
+    const next = lockStore(
+      store,
+      () => false,
+      holder => waited.push(holder),
+      never.signal,
+    )
+    await until('it to wait', () => (waited.length > 0 ? true : undefined))
+    expect(waited[0]).toMatchObject({ pid: process.pid, host: hostname() })
+    expect(await isStoreAskedFor(store)).toBe(false)
+    await lock!.release()
+    await (await next)!.release()
+  })
+
+  test('is asked for by the active daemon, and by no other', async () => {
+    const { store } = await freshStore()
+    const stop = new AbortController()
+    const lock = await lockStore(
+      store,
+      () => true,
+      () => {},
+      stop.signal,
+    )
+    const next = lockStore(
+      store,
+      () => true,
+      () => {},
+      stop.signal,
+    )
+    await until('it to ask', async () => (await isStoreAskedFor(store)) || undefined)
+    expect(await isStoreAskedFor(store)).toBe(false)
+    stop.abort()
+    expect(await next).toBeNull()
+    await lock!.release()
   })
 })
 
