@@ -12,7 +12,7 @@ import { watchForSilence } from './intake/silence.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
-import { type Seat, seekActive } from './moodle/active.ts'
+import { type Election, enterElection } from './moodle/active.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { keepDropping } from './moodle/caches/notes.ts'
 import { answers } from './moodle/connect.ts'
@@ -57,13 +57,13 @@ export async function daemon(ground: DaemonGround): Promise<void> {
   const closing: (() => unknown)[] = []
   try {
     const store = await openStore(config.store.directory)
-    const seat = seekActive(config.moodle.database, log)
-    closing.push(seat.close)
+    const election = enterElection(config.moodle.database, log)
+    closing.push(election.close)
     // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
     closing.push(startWatchdog(() => answers(config.moodle.database, signal)))
-    const isActive = (): boolean => seat.standing() === 'active'
+    const isActive = (): boolean => election.standing() === 'active'
     while (!signal.aborted) {
-      const tellOnce = once((holder: Holder | null) => tellStandingBy(store, holder, log))
+      const tellOnce = once((holder: Holder | null) => tellStoreInUse(store, holder, log))
       const onWait = (holder: Holder | null): void => {
         isUp()
         tellOnce(holder)
@@ -72,7 +72,7 @@ export async function daemon(ground: DaemonGround): Promise<void> {
       if (lock === null) break
       const whileOurs = watchStore(store, lock, isActive, signal)
       try {
-        await serve({ ...ground, signal: whileOurs.signal }, store, seat, isUp)
+        await serve({ ...ground, signal: whileOurs.signal }, store, election, isUp)
       } finally {
         whileOurs.close()
         await lock.release()
@@ -97,10 +97,10 @@ function once<Args extends unknown[]>(work: (...args: Args) => void): (...args: 
   }
 }
 
-function tellStandingBy({ directory }: Store, holder: Holder | null, log: Logger): void {
+function tellStoreInUse({ directory }: Store, holder: Holder | null, log: Logger): void {
   const { pid = null, host = null } = holder ?? {}
   log.info(
-    { event: 'standing-by', store: directory, pid, host },
+    { event: 'store-in-use', store: directory, pid, host },
     'standing by: another daemon has the store; it is taken over when that one is gone, or cut off from the database',
   )
 }
@@ -137,7 +137,7 @@ function watchStore(
 async function serve(
   { config, log, lang, signal }: DaemonGround,
   store: Store,
-  seat: Seat,
+  election: Election,
   onUp: () => void,
 ): Promise<void> {
   const { intake, schedule } = config
@@ -147,7 +147,7 @@ async function serve(
   const stop = stopping.signal
   signal.addEventListener('abort', () => stopping.abort(), { once: true })
   if (signal.aborted) stopping.abort()
-  const takesFiles = (): boolean => seat.standing() === 'active' || seat.standing() === 'unknown'
+  const takesFiles = (): boolean => election.standing() === 'active' || election.standing() === 'unknown'
   const closing: (() => unknown)[] = []
   try {
     await tidyStore(store, now())
@@ -170,8 +170,8 @@ async function serve(
 
     if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
     await removeManifestsOf(intake.directory, store, arrived)
-    await seat.asked
-    const isElsewhere = (): boolean => seat.standing() === 'standby'
+    await election.asked
+    const isElsewhere = (): boolean => election.standing() === 'standby'
     const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, isElsewhere, log)
     if (silence !== null) closing.push(silence.close)
     const watch = await watchDirectory(

@@ -1,6 +1,6 @@
 /**
- * Which daemon is the active one of a Moodle, where several hosts have one: who holds a lock of the database server, on a
- * connection of its own. The server gives it to the next one within a second where a daemon ends, however it ends, and within
+ * The election of the active daemon of a Moodle, where several hosts have one: it is who holds a lock of the database server, on
+ * a connection of its own. The server gives it to the next one within a second where a daemon ends, however it ends, and within
  * some ten seconds where its host is cut off.
  *
  * What a daemon has taken, it may run whether it is active or not: that there is one writer, and that nobody goes on with a run
@@ -19,7 +19,7 @@ import { lockName } from './lock.ts'
  */
 export type Standing = 'unknown' | 'active' | 'standby' | 'lost'
 
-export interface Seat {
+export interface Election {
   readonly standing: () => Standing
   /** Settles when the database has been asked once, or could not be. */
   readonly asked: Promise<void>
@@ -37,7 +37,7 @@ const TURN = 1_000
 const LOST_AFTER = 6_000
 
 /** Wants to be the active daemon for as long as it takes, and remains it for as long as it can. */
-export function seekActive(database: Config['moodle']['database'], log: Logger): Seat {
+export function enterElection(database: Config['moodle']['database'], log: Logger): Election {
   const closing = new AbortController()
   const { signal } = closing
   let standing: Standing = 'unknown'
@@ -66,7 +66,7 @@ export function seekActive(database: Config['moodle']['database'], log: Logger):
   }
 
   /** Asks for the lock, then shows that it is still there, until the connection fails. */
-  const sit = async (connection: Connection): Promise<void> => {
+  const stayActive = async (connection: Connection): Promise<void> => {
     const moodle = { connection, prefix: database.prefix }
     await endIfSilent(connection)
     const name = await lockName(moodle, 'active')
@@ -80,12 +80,12 @@ export function seekActive(database: Config['moodle']['database'], log: Logger):
     }
   }
 
-  const seek = async (): Promise<void> => {
+  const stand = async (): Promise<void> => {
     while (!signal.aborted) {
       let connection: Connection | undefined
       try {
         connection = await connectInTime(database, signal)
-        await sit(connection)
+        await stayActive(connection)
         await connection.end()
       } catch (error) {
         // Not politely: that would wait for an answer.
@@ -99,13 +99,13 @@ export function seekActive(database: Config['moodle']['database'], log: Logger):
       }
     }
   }
-  const seeking = seek()
+  const over = stand()
   return {
     standing: () => standing,
     asked,
     close: async () => {
       closing.abort()
-      await seeking
+      await over
       clearTimeout(losing)
     },
   }

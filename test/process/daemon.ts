@@ -24,9 +24,13 @@ export interface TestDaemon {
   readonly ended: Promise<number | null>
 }
 
-/** Starts `moodle-syncd start`; it is killed after the test, if it is still there then. */
-export function spawnDaemon(config: string): TestDaemon {
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'start', '--config', config], {
+/**
+ * Starts `moodle-syncd start`; it is killed after the test, if it is still there then.
+ * @param by a command that becomes the one that it is given, such as `ip netns exec`
+ */
+export function spawnDaemon(config: string, by: readonly string[] = []): TestDaemon {
+  const [command = '', ...words] = [...by, process.execPath, PROGRAM, 'start', '--config', config]
+  const child: ChildProcess = spawn(command, words, {
     env: { PATH: process.env.PATH },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

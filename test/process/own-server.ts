@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
 import { loadSchool } from '../../src/demo/school.ts'
-import { startServer } from '../../src/demo/server.ts'
+import { type ServerOptions, startServer } from '../../src/demo/server.ts'
 import type { TestSchool } from '../database.ts'
 import { defaults, merged, queryOf } from '../database.ts'
 import { connectTo, createDatabase, PREFIX } from '../setup.ts'
@@ -21,8 +21,8 @@ export interface OwnServer {
 }
 
 /** Starts a server with a school. Who logs in by the configuration has all rights on it, and none on the server. */
-export async function ownServer(): Promise<OwnServer> {
-  const server = await startServer()
+export async function ownServer(options: ServerOptions = {}): Promise<OwnServer> {
+  const server = await startServer(options)
   const { socketPath, folder } = server
   const root = { socketPath, host: '', port: 0, user: 'root', password: '' }
   const name = 'school'
