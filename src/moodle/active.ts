@@ -111,9 +111,13 @@ export function enterElection(database: Config['moodle']['database'], log: Logge
   }
 }
 
-/** Where the active daemon is, as far as the server tells: its own users' connections, at least. */
-export async function activeDaemon(moodle: Pick<Moodle, 'connection' | 'prefix'>): Promise<string | null> {
-  return holderOf(moodle, await lockName(moodle, 'active'))
+/** Whether a daemon is active, and where it is connected from: of another database user, the server may not tell that. */
+export async function activeDaemon(
+  moodle: Pick<Moodle, 'connection' | 'prefix'>,
+): Promise<{ readonly host: string | null } | null> {
+  const name = await lockName(moodle, 'active')
+  const [[id] = [null]] = await select<[number | null]>(moodle, 'SELECT IS_USED_LOCK(?)', [name])
+  return id === null ? null : { host: await holderOf(moodle, name) }
 }
 
 async function take(moodle: Pick<Moodle, 'connection'>, name: string): Promise<boolean> {

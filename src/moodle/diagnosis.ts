@@ -6,6 +6,7 @@ import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { type Finding, ok, problem, warning } from '../finding.ts'
+import { activeDaemon } from './active.ts'
 import { diagnoseCaches } from './caches/diagnosis.ts'
 import { connect, type Moodle, select, withMoodle } from './connect.ts'
 import { NEWEST_KNOWN, reasonToKeepOff } from './keep-off.ts'
@@ -61,6 +62,8 @@ export async function diagnoseDatabase(config: Config, now: Date): Promise<Findi
       findings.push(...(await diagnoseRights(moodle)))
       const settings = await loadSettings(moodle, config)
       findings.push(...(await diagnoseSite(moodle, settings, config, now)))
+      const active = await activeDaemon(moodle)
+      findings.push(active === null ? ok('no-daemon') : ok('daemon-active', { host: active.host ?? '?' }))
     })
   } catch (error) {
     if (!(error instanceof Problem)) throw error

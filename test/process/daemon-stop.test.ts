@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { until } from '../until.ts'
 import { adding, concluded, HEADER, newSite, type Site, spawnDaemon, startDaemon } from './daemon.ts'
+import { moodleSyncd } from './program.ts'
 
 /** As many rows as take several chunks. */
 const LONG_ROWS = 10_000
@@ -32,9 +33,12 @@ describe('a second daemon', () => {
     const daemon = await startDaemon(site.config)
     const second = spawnDaemon(site.config)
     await second.tells('standing-by')
+    const check = async () => (await moodleSyncd(['check', '--config', site.config])).stdout
+    expect(await check()).toMatch(/A daemon is active .* from localhost/)
     expect(await second.end()).toBe(0)
     expect(second.told('daemon-started')).toEqual([])
     expect(await daemon.end()).toBe(0)
+    expect(await check()).toContain('No daemon is active')
   })
 })
 

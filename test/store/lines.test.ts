@@ -100,6 +100,27 @@ describe('a file of lines', () => {
     expect(await readFile(path, 'utf8')).toBe('1\n2\n5\n')
   })
 
+  test.each([0, 1])('is another’s than that of who had it before, and comes back: %i rows committed', async rows => {
+    const path = join(await temporaryFolder(), 'lines')
+    await withLines<string, void>(path, 0, async before => {
+      let checkpoint = 0
+      if (rows > 0) {
+        await before.add(['committed'])
+        checkpoint = await before.sync()
+        before.commit()
+      }
+      await withLines<string, void>(path, checkpoint, async after => {
+        await after.add(['ours'])
+        await before.add(['of one who does not know yet', 'that it was taken for gone'])
+        await before.sync()
+        await after.sync()
+        after.commit()
+        expect((await gathered(after.read())).at(-1)).toBe('ours')
+      })
+    })
+    expect((await readFile(path, 'utf8')).split('\n')).toEqual([...(rows > 0 ? ['"committed"'] : []), '"ours"', ''])
+  })
+
   test('that is not there, though some of it was committed, is an error', async () => {
     const path = join(await temporaryFolder(), 'lines')
     await expect(withLines(path, 3, async () => {})).rejects.toMatchObject({ code: 'ENOENT' })
