@@ -120,6 +120,12 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
     const { check } = await import('./commands/check.ts')
     end(await check(context()))
   })
+  command('init', `${t('help.usage-options')} [CONFIG_PHP]`)
+    .argument('[CONFIG_PHP]', t('help.init-config-php'))
+    .action(async (configPhp: string | undefined) => {
+      const { init } = await import('./commands/init.ts')
+      end(await init(context(), configPhp))
+    })
   command('runs', `${t('help.usage-options')} [ID]`)
     .argument('[ID]', t('help.runs-id'))
     .option('--retry-file', t('help.runs-retry-file'))
