@@ -116,6 +116,12 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
       const { run } = await import('./commands/run.ts')
       end(await run(context(), file, { simulate, approve, wait }))
     })
+  command('lint', `${t('help.usage-options')} FILE`)
+    .argument('<FILE>', t('help.lint-file'))
+    .action(async (file: string) => {
+      const { lint } = await import('./commands/lint.ts')
+      end(await lint(context(), file))
+    })
   command('check', t('help.usage-options')).action(async () => {
     const { check } = await import('./commands/check.ts')
     end(await check(context()))
