@@ -31,6 +31,7 @@ describe('help', () => {
     for (const command of [
       'start',
       'run [FILE]',
+      'lint FILE',
       'check',
       'init [CONFIG_PHP]',
       'runs [ID]',
