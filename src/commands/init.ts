@@ -17,7 +17,7 @@ import { explain } from '../messages/explain.ts'
 import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
-import { countCourseIdentifiers, countUserIdentifiers, type IdentifierUse } from '../moodle/identifiers.ts'
+import { countIdentifiers, type IdentifierCounts, type IdentifierTable } from '../moodle/identifiers.ts'
 import { loadSettings } from '../moodle/site.ts'
 import { giveName, writeTemporary } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
@@ -40,9 +40,10 @@ const USUAL_PLACES = [
   '/bitnami/moodle/config.php',
 ]
 
-/** The identifiers are counted, and shown, in this order. */
-const IDENTIFIER_KEYS = ['enrol.courseIdentifier', 'enrol.userIdentifier'] as const
-type IdentifierKey = (typeof IDENTIFIER_KEYS)[number]
+/** The two keys that have no default, and whose identifiers they choose. */
+const IDENTIFIER_OF = { 'enrol.courseIdentifier': 'course', 'enrol.userIdentifier': 'user' } as const
+type IdentifierKey = keyof typeof IDENTIFIER_OF
+const IDENTIFIER_KEYS = Object.keys(IDENTIFIER_OF) as readonly IdentifierKey[]
 
 /** What was found out. */
 interface Found {
@@ -53,8 +54,9 @@ interface Found {
   readonly computed: readonly string[]
   readonly taken: readonly Taken[]
   readonly left: readonly Left[]
-  readonly uses: Readonly<Record<IdentifierKey, readonly IdentifierUse[]>>
-  /** Why the database was not asked; null: it was. */
+  /** How well identifiers tell apart; null where the database was not asked. */
+  readonly identifiers: IdentifierTable | null
+  /** Why it was not asked; null: it was. */
   readonly unasked: string | null
 }
 
@@ -113,7 +115,7 @@ async function findOut(
     moodle: { configPhp },
     enrol: { courseIdentifier: 'id', userIdentifier: 'id' },
   })
-  const nothing = { configPhp, taken: [], left: [], uses: noUses }
+  const nothing = { configPhp, taken: [], left: [], identifiers: null }
   let config: Config
   try {
     config = await configOf(configPath, draft, env)
@@ -126,20 +128,15 @@ async function findOut(
     return await withMoodle(config, async moodle => {
       const settings = await loadSettings(moodle, config)
       const { taken, left } = fromToolSync(name => settings('tool_sync', name))
-      const uses = {
-        'enrol.courseIdentifier': await countCourseIdentifiers(moodle),
-        'enrol.userIdentifier': await countUserIdentifiers(moodle, settings),
-      }
+      const identifiers = await countIdentifiers(moodle)
       const open = taken.filter(({ key }) => !isNotBuilt(key))
-      return { configPhp, config, computed: [], taken: open, left, uses, unasked: null }
+      return { configPhp, config, computed: [], taken: open, left, identifiers, unasked: null }
     })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     return { ...nothing, config, computed: [], unasked: explain(lang, error) }
   }
 }
-
-const noUses: Found['uses'] = { 'enrol.courseIdentifier': [], 'enrol.userIdentifier': [] }
 
 /** The keys that only PHP could tell, where that is all that is wrong. */
 function computedKeys(error: unknown): string[] | null {
@@ -161,7 +158,7 @@ function asProblem(error: unknown, configPhp: string, lang: Lang): unknown {
 
 /** The text of the configuration. */
 function textOf(found: Found, lang: Lang): string {
-  const { configPhp, config, computed, taken, uses } = found
+  const { configPhp, config, computed, taken, identifiers } = found
   const head = say(lang, 'init.head', { configPhp: onOneLine(configPhp) }).replaceAll(/^/gm, '# ')
   const show = (key: string, option: Option<unknown>): Shown => {
     if (key === 'moodle.configPhp') return { value: configPhp, isSet: true, remarks: [] }
@@ -171,7 +168,7 @@ function textOf(found: Found, lang: Lang): string {
     if (computed.includes(key)) remarks.push(say(lang, 'init.remark-computed'))
     if (isIdentifierKey(key)) {
       if (own === undefined) remarks.push(say(lang, 'init.remark-choose'))
-      remarks.push(...uses[key].map(use => useOf(use, key, lang)))
+      remarks.push(...countsOf(identifiers, key, lang))
     }
     const value = own?.value ?? inherited(key, option, config) ?? option.example ?? defaultOf(key, option)
     return { value: value ?? null, isSet: own !== undefined, remarks }
@@ -189,15 +186,18 @@ function inherited(key: string, option: Option<unknown>, config: Config | null):
   return value as Written | undefined
 }
 
-/** One sentence on one identifier. */
-const useOf = ({ identifier, all, without, shared }: IdentifierUse, key: IdentifierKey, lang: Lang): string =>
-  say(lang, key === 'enrol.userIdentifier' ? 'init.use-of-users' : 'init.use-of-courses', {
-    identifier,
-    all,
-    without,
-    shared,
-    own: all - without - shared,
-  })
+/** A sentence on each identifier that a key may choose. Ids need none: everybody has one. */
+function countsOf(identifiers: IdentifierTable | null, key: IdentifierKey, lang: Lang): string[] {
+  if (identifiers === null) return []
+  const of = IDENTIFIER_OF[key]
+  const counts: [string, IdentifierCounts][] = Object.entries(identifiers[of])
+  return counts
+    .filter(([identifier]) => identifier !== 'id')
+    .map(([identifier, { all, lacking, sharing }]) => {
+      const own = all - lacking - sharing
+      return say(lang, `init.counts-of-${of}s`, { identifier, all, own, lacking, sharing })
+    })
+}
 
 /**
  * Writes the file: for its owner, who may change it, and for the group of Moodle's data folder, which is the daemon's.
@@ -235,7 +235,7 @@ const toWrite = ({ computed, taken }: Found): string[] => [
 ]
 
 function asText(found: Found, path: string, owner: number | null, lang: Lang): string {
-  const { configPhp, config, taken, left, uses, unasked } = found
+  const { configPhp, config, taken, left, identifiers, unasked } = found
   const lines = [say(lang, 'init.written', { path, configPhp })]
   if (config !== null) {
     const { dataroot, database } = config.moodle
@@ -249,7 +249,8 @@ function asText(found: Found, path: string, owner: number | null, lang: Lang): s
   }
   if (left.length > 0) lines.push('', say(lang, 'init.left'), ...left.map(one => `  ${leftOf(one, lang)}`))
   for (const key of IDENTIFIER_KEYS) {
-    if (uses[key].length > 0) lines.push('', `${key}:`, ...uses[key].map(use => `  ${useOf(use, key, lang)}`))
+    const counts = countsOf(identifiers, key, lang)
+    if (counts.length > 0) lines.push('', `${key}:`, ...counts.map(sentence => `  ${sentence}`))
   }
   const missing = toWrite(found)
   lines.push('', say(lang, missing.length > 0 ? 'init.to-write' : 'init.complete', { keys: missing.join(', '), path }))
@@ -265,15 +266,14 @@ const checkCommand = (path: string, owner: number | null): string =>
   `${owner === null ? '' : `sudo -u '#${owner}' `}moodle-syncd check --config ${path}`
 
 function asJson(found: Found, path: string, lang: Lang): string {
-  const { configPhp, taken, left, uses, unasked } = found
+  const { configPhp, taken, left, identifiers, unasked } = found
   const written = {
     configuration: path,
     configPhp,
     taken,
     left: left.map(one => ({ ...one, message: leftOf(one, lang) })),
     toWrite: toWrite(found),
-    identifiers: { course: uses['enrol.courseIdentifier'], user: uses['enrol.userIdentifier'] },
-    ...(unasked === null ? {} : { unasked }),
+    ...(unasked === null ? { identifiers } : { unasked }),
   }
   return `${JSON.stringify(written, null, 2)}\n`
 }

@@ -1,60 +1,39 @@
-/**
- * How well each identifier of users and courses tells them apart: what helps to choose the two that command files use.
- * Reads only. Of ids nothing need be counted.
- */
-import type { RowDataPacket } from 'mysql2/promise'
-import { type Moodle, table } from './connect.ts'
-import type { Settings } from './site.ts'
+/** How well each identifier tells courses and users apart: what helps to choose one. Reads only. */
+import { type Moodle, select, table } from './connect.ts'
 
-/** Of one identifier: how many of all have one of their own, none, or the same as others. */
-export interface IdentifierUse {
-  readonly identifier: string
+export interface IdentifierCounts {
+  /** How many courses or users there are. */
   readonly all: number
-  readonly without: number
-  /** As the database compares, which passes over case and accents as a rule. */
-  readonly shared: number
+  /** Have none. */
+  readonly lacking: number
+  /** Have one that another has, too, as the database compares. */
+  readonly sharing: number
 }
 
-/** Of accounts that files could name: not deleted, not the guest's; and, for the username, of this host. */
-export function countUserIdentifiers(moodle: Moodle, settings: Settings): Promise<IdentifierUse[]> {
-  const guest = Number(settings('', 'siteguest') ?? 0)
-  const localHost = Number(settings('', 'mnet_localhost_id') ?? 1)
-  return countIdentifiers(moodle, 'user', ['username', 'idnumber', 'email'], name => ({
-    where: `deleted = 0 AND id <> ?${name === 'username' ? ' AND mnethostid = ?' : ''}`,
-    values: name === 'username' ? [guest, localHost] : [guest],
-  }))
+/** Courses but the front page, users but the deleted and the guest; `kind` and `identifier` as in the configuration. */
+export interface IdentifierTable {
+  readonly course: Readonly<Record<'id' | 'idnumber' | 'shortname', IdentifierCounts>>
+  readonly user: Readonly<Record<'id' | 'idnumber' | 'username' | 'email', IdentifierCounts>>
 }
 
-/** Of all courses but the front page. */
-export function countCourseIdentifiers(moodle: Moodle): Promise<IdentifierUse[]> {
-  return countIdentifiers(moodle, 'course', ['shortname', 'idnumber'], () => ({
-    where: 'category <> 0',
-    values: [],
-  }))
-}
-
-async function countIdentifiers(
-  moodle: Moodle,
-  of: 'user' | 'course',
-  names: readonly string[],
-  condition: (name: string) => { readonly where: string; readonly values: readonly number[] },
-): Promise<IdentifierUse[]> {
-  const uses: IdentifierUse[] = []
-  for (const name of names) {
-    const { where, values } = condition(name)
-    const [[counts]] = await moodle.connection.query<RowDataPacket[]>(
-      `SELECT COALESCE(SUM(n), 0) AS everybody,
-              COALESCE(SUM(IF(value = '', n, 0)), 0) AS without,
-              COALESCE(SUM(IF(value <> '' AND n > 1, n, 0)), 0) AS shared
-         FROM (SELECT ${name} AS value, COUNT(*) AS n FROM ${table(moodle, of)} WHERE ${where} GROUP BY ${name}) AS used`,
-      [...values],
-    )
-    uses.push({
-      identifier: name,
-      all: Number(counts?.everybody ?? 0),
-      without: Number(counts?.without ?? 0),
-      shared: Number(counts?.shared ?? 0),
-    })
+export async function countIdentifiers(moodle: Moodle): Promise<IdentifierTable> {
+  const courses = (column: string) => count(moodle, 'course', column, 'category <> 0')
+  const users = (column: string) => count(moodle, 'user', column, "deleted = 0 AND username <> 'guest'")
+  const course = { idnumber: await courses('idnumber'), shortname: await courses('shortname') }
+  const user = { idnumber: await users('idnumber'), username: await users('username'), email: await users('email') }
+  return {
+    course: { id: { all: course.idnumber.all, lacking: 0, sharing: 0 }, ...course },
+    user: { id: { all: user.idnumber.all, lacking: 0, sharing: 0 }, ...user },
   }
-  return uses
+}
+
+async function count(moodle: Moodle, of: 'course' | 'user', column: string, where: string): Promise<IdentifierCounts> {
+  const [row] = await select<[number, number | null, number | null]>(
+    moodle,
+    `SELECT SUM(alike), SUM(CASE WHEN value = '' THEN alike END), SUM(CASE WHEN value <> '' AND alike > 1 THEN alike END)
+       FROM (SELECT ${column} AS value, COUNT(*) AS alike FROM ${of === 'course' ? table(moodle, 'course') : table(moodle, 'user')}
+              WHERE ${where} GROUP BY ${column}) counted`,
+  )
+  const [all, lacking, sharing] = row ?? [0, 0, 0]
+  return { all: Number(all ?? 0), lacking: Number(lacking ?? 0), sharing: Number(sharing ?? 0) }
 }

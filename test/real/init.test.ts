@@ -165,12 +165,13 @@ describe('without tool_sync', () => {
     const [{ all }] = (await school.query<{ all: number }>(
       'SELECT COUNT(*) AS `all` FROM {user} WHERE deleted = 0 AND id <> 1',
     )) as [{ all: number }]
-    expect(identifiers.user).toEqual([
-      { identifier: 'username', all, without: 0, shared: 0 },
+    expect(identifiers.user).toEqual({
+      id: { all, lacking: 0, sharing: 0 },
       // The administrator has none either.
-      { identifier: 'idnumber', all, without: 4, shared: 0 },
-      { identifier: 'email', all, without: 0, shared: 2 },
-    ])
+      idnumber: { all, lacking: 4, sharing: 0 },
+      username: { all, lacking: 0, sharing: 0 },
+      email: { all, lacking: 0, sharing: 2 },
+    })
     const written = await readFile(path, 'utf8')
     expect(written).toMatch(/# email: of \d+ users, \d+ have one of their own, 2 share it with others\.\n/)
     // Nothing but the choice is missing.
