@@ -4,6 +4,7 @@
  * checkpoint, so that a run that goes on after a crash cuts off what was not committed.
  */
 import { type FileHandle, open } from 'node:fs/promises'
+import { giveToOwnerOfFolder } from './durable.ts'
 
 export interface Lines<Line> {
   /** Adds lines behind those that have been added before. */
@@ -34,6 +35,7 @@ export async function withLines<Line, T>(
 ): Promise<T> {
   const handle = await open(path, committed === 0 ? 'w+' : 'r+', 0o600)
   try {
+    await giveToOwnerOfFolder(path)
     await handle.truncate(committed)
     let length = committed
     let written = committed
