@@ -74,7 +74,7 @@ export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage:
     ...facts,
     ...how,
     remembered: { coursesById: new Map(), participants: new Map() },
-    rules: config.enrol,
+    rules: request.explain ? { ...config.enrol, explainIn: timeZoneOf(facts.settings) } : config.enrol,
     staleCaches: staleCaches(caches, cacheSite(facts.settings)),
     warn: warnOnce(log),
   }
@@ -140,12 +140,12 @@ export async function* chunksOf(
 }
 
 async function* rowsAfter(
-  { file, ground, inspection }: Run,
+  { file, ground, inspection, request }: Run,
   timeZone: string,
   last: Lease['last'],
 ): AsyncGenerator<Row> {
   const { config } = ground
-  const rules = { defaultCommand: config.enrol.defaultCommand, timeZone }
+  const rules = { defaultCommand: config.enrol.defaultCommand, timeZone, keepWording: request.explain === true }
   const from = last ?? { offset: 0, line: 1 }
   for await (const rows of readRows(bytesOf(file, from.offset), config.csv, inspection.header!, rules, from)) {
     for (const row of rows) if (row.line !== last?.line) yield row

@@ -116,10 +116,22 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
       const { run } = await import('./commands/run.ts')
       end(await run(context(), file, { simulate, approve, wait }))
     })
+  command('lint', `${t('help.usage-options')} FILE`)
+    .argument('<FILE>', t('help.lint-file'))
+    .action(async (file: string) => {
+      const { lint } = await import('./commands/lint.ts')
+      end(await lint(context(), file))
+    })
   command('check', t('help.usage-options')).action(async () => {
     const { check } = await import('./commands/check.ts')
     end(await check(context()))
   })
+  command('init', `${t('help.usage-options')} [CONFIG_PHP]`)
+    .argument('[CONFIG_PHP]', t('help.init-config-php'))
+    .action(async (configPhp: string | undefined) => {
+      const { init } = await import('./commands/init.ts')
+      end(await init(context(), configPhp))
+    })
   command('runs', `${t('help.usage-options')} [ID]`)
     .argument('[ID]', t('help.runs-id'))
     .option('--retry-file', t('help.runs-retry-file'))

@@ -57,6 +57,8 @@ export interface RunRequest {
   /** What a person calls it, who has it run where it lies; null: it lies in the store, and can be moved to `held/`. */
   readonly namedAs: string | null
   readonly simulate: boolean
+  /** Whether the outcomes are to say what each row means, and what `tool_sync` would have done otherwise. */
+  readonly explain?: boolean
   /**
    * Whether a person has said yes to it. `none`: the guard looks at it. `given`: it does not. `of-held`: it does not, where
    * exactly this content is held.

@@ -11,6 +11,7 @@ import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { tryUntilDone } from '../patience.ts'
 import { reportAsJson } from '../report/json.ts'
+import { lintAsText } from '../report/lint.ts'
 import type { Summary } from '../report/report.ts'
 import { reportAsText } from '../report/text.ts'
 import { type RunGround, type RunRequest, type RunResult, run as runFile } from '../run.ts'
@@ -24,6 +25,8 @@ import { showProgress } from './progress.ts'
 
 export interface RunOptions {
   readonly simulate: boolean
+  /** Says of each row what it means. */
+  readonly explain?: boolean
   /** Whatever the guard says. */
   readonly approve?: boolean
   /** Milliseconds to wait for what is in the way: a database out of reach, maintenance, another run. */
@@ -135,7 +138,7 @@ async function one(
   context: CommandContext,
   { log, ...ground }: RunGround,
   { path, name, namedAs, isStored }: Subject,
-  { simulate, approve = false, wait = 0 }: RunOptions,
+  { simulate, explain = false, approve = false, wait = 0 }: RunOptions,
 ): Promise<ExitStatus> {
   const { stdout, format, lang } = context
   const { config, store } = ground
@@ -153,6 +156,7 @@ async function one(
     path,
     namedAs,
     simulate,
+    explain,
     approval: !approve ? 'none' : isHeld ? 'of-held' : 'given',
     signal: stop.signal,
     onReport: async (report, rows) => {
@@ -160,7 +164,8 @@ async function one(
       if (reported !== undefined) return
       reported = report.summary
       progress.end()
-      const pieces = format === 'json' ? reportAsJson(report, rows(), lang) : reportAsText(report, rows(), lang)
+      const asText = explain ? lintAsText : reportAsText
+      const pieces = format === 'json' ? reportAsJson(report, rows(), lang) : asText(report, rows(), lang)
       await pipeline(pieces, stdout, { end: false })
     },
   }

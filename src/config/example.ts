@@ -1,4 +1,7 @@
-/** The example configuration, made from the table of options: `config/moodle-syncd.example.yaml` is held to it by a test. */
+/**
+ * Configurations with a comment to every key, made from the table of options: the example, to which a test holds
+ * `config/moodle-syncd.example.yaml`, and those that `moodle-syncd init` writes.
+ */
 import { stringify } from 'yaml'
 import type { Written } from './kinds.ts'
 import { defaultOf, isNotBuilt, isOption, OPTIONS, type Option, type Section } from './options.ts'
@@ -12,31 +15,46 @@ const HEAD = `\
 `
 const WIDTH = 120
 
-/** The whole example file. */
-export const exampleConfiguration = (): string => `${HEAD}\n${section(OPTIONS, '', '').join('\n')}\n`
+/** How one key is shown. */
+export interface Shown {
+  readonly value: Written
+  /** Not so: as a comment, for who wants to set it. */
+  readonly isSet: boolean
+  /** Whole sentences that stand below what the key does. */
+  readonly remarks: readonly string[]
+}
 
-function section(table: Section, path: string, indent: string): string[] {
+/** The whole example file: every key set, but those that config.php has too. */
+export const exampleConfiguration = (): string =>
+  configurationText(HEAD, (path, option) => ({
+    value: option.example === undefined ? defaultOf(path, option)! : option.example,
+    isSet: !(option.default === undefined && !option.required),
+    remarks: [],
+  }))
+
+/**
+ * A configuration with every key and what it does.
+ * @param head comments, with `#` and line ends
+ * @param show how each key is shown
+ */
+export const configurationText = (head: string, show: (path: string, option: Option<unknown>) => Shown): string =>
+  `${head}\n${section(OPTIONS, '', '', show).join('\n')}\n`
+
+type Show = Parameters<typeof configurationText>[1]
+
+function section(table: Section, path: string, indent: string, show: Show): string[] {
   return Object.entries(table).flatMap(([key, entry]) => {
     const lines = isOption(entry)
-      ? optionLines(key, entry, path + key, indent)
-      : [sectionHead(key, entry, indent), ...section(entry, `${path}${key}.`, `${indent}  `)]
+      ? optionLines(key, entry, path + key, indent, show(path + key, entry))
+      : [`${indent}${key}:`, ...section(entry, `${path}${key}.`, `${indent}  `, show)]
     return indent === '' ? [...lines, ''] : lines
   })
 }
 
-/** A key that config.php has too is shown, but not set. */
-const isCommentedOut = (option: Option<unknown>): boolean => option.default === undefined && !option.required
-
-/** A section of which no key is set must not be either: nothing under a name is no section. */
-function sectionHead(key: string, section: Section, indent: string): string {
-  const isEmpty = Object.values(section).every(entry => isOption(entry) && isCommentedOut(entry))
-  return `${indent}${isEmpty ? '# ' : ''}${key}:`
-}
-
-function optionLines(key: string, option: Option<unknown>, path: string, indent: string): string[] {
+function optionLines(key: string, option: Option<unknown>, path: string, indent: string, shown: Shown): string[] {
   const says = isNotBuilt(path) ? `${option.says} Not built yet: no other value is taken.` : option.says
-  const value = option.example === undefined ? defaultOf(path, option)! : option.example
-  return [...wrapped(says, indent), `${indent}${isCommentedOut(option) ? '# ' : ''}${key}: ${inline(value)}`]
+  const comments = [says, ...shown.remarks].flatMap(sentence => wrapped(sentence, indent))
+  return [...comments, `${indent}${shown.isSet ? '' : '# '}${key}: ${inline(shown.value)}`]
 }
 
 const inline = (value: Written): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()

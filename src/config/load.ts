@@ -51,7 +51,15 @@ export interface Reading {
  * @throws ConfigurationInvalid with every fault of the file; Problem where there is no such file. Both with exit status 78
  */
 export async function loadConfig(path: string, env: Readonly<NodeJS.ProcessEnv> = process.env): Promise<Config> {
-  const source = await readConfiguration(path)
+  return configOf(path, await readConfiguration(path), env)
+}
+
+/**
+ * What a configuration says whose text is at hand.
+ * @param path where it lies, or will: what it names may be relative to that folder
+ * @throws ConfigurationInvalid with every fault of the text
+ */
+export async function configOf(path: string, source: string, env: Readonly<NodeJS.ProcessEnv>): Promise<Config> {
   const lines = new LineCounter()
   const faults: Fault[] = []
   const positions = new Map<string, Position>()

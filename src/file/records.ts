@@ -12,6 +12,8 @@ export interface CsvRecord extends Place {
   readonly cells: readonly string[]
   /** There is text after a closing quote. */
   readonly badQuoting: boolean
+  /** A cell of it is quoted. */
+  readonly isQuoted: boolean
   readonly code?: undefined
 }
 
@@ -39,7 +41,7 @@ interface OpenRecord {
   badQuoting: boolean
   /** The quoted field, as far as it was read. */
   field: string
-  /** Where that field was opened. */
+  /** Where that field was opened; 0: none was yet. */
   quoteLine: number
 }
 
@@ -58,7 +60,8 @@ export function recordReader(separator: Separator, limit: number): RecordReader 
       return { code: 'record-too-long', line: start.line }
     }
     if (open === null && !text.includes('"')) {
-      return { cells: plainCells(text, separator), badQuoting: false, line: line.line, offset: line.offset, length }
+      const cells = plainCells(text, separator)
+      return { cells, badQuoting: false, isQuoted: false, line: line.line, offset: line.offset, length }
     }
     const record: OpenRecord = open ?? {
       line: line.line,
@@ -75,7 +78,8 @@ export function recordReader(separator: Separator, limit: number): RecordReader 
       return 'unfinished'
     }
     open = null
-    return { cells: record.cells, badQuoting: record.badQuoting, line: record.line, offset: record.offset, length }
+    const { cells, badQuoting, quoteLine } = record
+    return { cells, badQuoting, isQuoted: quoteLine > 0, line: record.line, offset: record.offset, length }
   }
 
   return {

@@ -37,6 +37,8 @@ export interface RowRules {
   readonly defaultCommand: CommandWord
   /** Moodle's, by its IANA name. */
   readonly timeZone: string
+  /** Whether rows are to tell how they are written. */
+  readonly keepWording?: boolean
 }
 
 /** What reads the records below a header of these columns. */
@@ -52,10 +54,20 @@ export function rowReader(columns: readonly Column[], rules: RowRules): (record:
 
   return record => {
     const { cells, line, offset, length } = record
-    const unreadable = (code: ReadingErrorCode, args: UnreadableRow['error']['args'] = {}): UnreadableRow => {
-      return { error: { code, args }, line, offset, length }
-    }
     const cell = (i: number) => cells[i] ?? ''
+    const wording = rules.keepWording
+      ? {
+          wording: {
+            command: cmd === -1 ? undefined : cell(cmd),
+            start: cell(starttime),
+            end: cell(endtime),
+            isQuoted: record.isQuoted,
+          },
+        }
+      : undefined
+    const unreadable = (code: ReadingErrorCode, args: UnreadableRow['error']['args'] = {}): UnreadableRow => {
+      return { error: { code, args }, line, offset, length, ...wording }
+    }
 
     if (record.badQuoting) return unreadable('bad-quoting')
     if (cells.length > columns.length || cells.length < fewestCells) {
@@ -87,6 +99,7 @@ export function rowReader(columns: readonly Column[], rules: RowRules): (record:
       line,
       offset,
       length,
+      ...wording,
     }
   }
 }

@@ -74,9 +74,21 @@ export interface Place {
   readonly length: number
 }
 
+/** How a row is written, where its meaning does not tell: for who explains it. */
+export interface Wording {
+  /** undefined: there is no such column. */
+  readonly command: string | undefined
+  readonly start: string
+  readonly end: string
+  /** A cell is quoted. */
+  readonly isQuoted: boolean
+}
+
 /** A line of the file that cannot be understood. `args` fill the sentence `row-error.<code>`. */
 export interface UnreadableRow extends Place {
   readonly error: { readonly code: ReadingErrorCode; readonly args: MessageArguments }
+  /** Where it was asked for. */
+  readonly wording?: Wording
 }
 
 /** A line of the file that says something; whether Moodle knows whom and what it names is another matter. */
@@ -100,6 +112,8 @@ export interface CommandRow extends Place {
     readonly code: 'bad-group-command' | 'group-command-empty'
     readonly args: MessageArguments
   } | null
+  /** Where it was asked for. */
+  readonly wording?: Wording
 }
 
 export type Row = UnreadableRow | CommandRow

@@ -9,6 +9,7 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FSWatcher, watch } from 'chokidar'
 import { EXIT, Problem } from '../errors.ts'
+import { giveToOwnerOfFolder } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import { type Intake, newMemory, scan } from './scan.ts'
 import { OUR_LOCK } from './settle.ts'
@@ -57,9 +58,14 @@ export async function watchDirectory(intake: Intake, polling: boolean): Promise<
 
 async function makeDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, 0o770).catch(error => {
-      if (!failedWith(error, 'EEXIST')) throw error
-    })
+    const isMade = await mkdir(directory, 0o770).then(
+      () => true,
+      error => {
+        if (!failedWith(error, 'EEXIST')) throw error
+        return false
+      },
+    )
+    if (isMade) await giveToOwnerOfFolder(directory)
     await access(`${directory}/.`, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     if (!(error instanceof Error)) throw error

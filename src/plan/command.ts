@@ -52,20 +52,27 @@ function add({ row, course, userId, role, instance, enrolments }: Resolved, worl
   assignRole(world, course, userId, roleId, component, itemId)
 }
 
-/** `shift`: every other role that was assigned by hand or by this instance. */
-function removeOtherRoles({ course, userId, role, instance }: Resolved, world: World): void {
+function removeOtherRoles(resolved: Resolved, world: World): void {
+  for (const assignment of otherRoles(resolved, world)) unassignRole(world, assignment)
+}
+
+/** What `shift` takes away: every other role that was assigned by hand or by this instance. */
+export function otherRoles({ course, userId, role, instance }: Resolved, world: World): RoleAssignment[] {
   const own = instance === null ? null : { component: `enrol_${instance.method}`, itemId: instance.id }
   const replaced = (assignment: RoleAssignment): boolean =>
     assignment.roleId !== role!.id && (isMarked(assignment, BY_HAND) || (own !== null && isMarked(assignment, own)))
-  for (const assignment of rolesOf(course, userId, world).filter(replaced)) unassignRole(world, assignment)
+  return rolesOf(course, userId, world).filter(replaced)
 }
 
-function removeRolesByHand({ course, userId, role }: Resolved, world: World): void {
-  for (const assignment of rolesOf(course, userId, world)) {
-    if (isMarked(assignment, BY_HAND) && (role === null || assignment.roleId === role.id)) {
-      unassignRole(world, assignment)
-    }
-  }
+function removeRolesByHand(resolved: Resolved, world: World): void {
+  for (const assignment of rolesByHand(resolved, world)) unassignRole(world, assignment)
+}
+
+/** What `del` takes away in a file of roles only: the role that it names, or every one, that was assigned by hand. */
+export function rolesByHand({ course, userId, role }: Resolved, world: World): RoleAssignment[] {
+  return rolesOf(course, userId, world).filter(
+    assignment => isMarked(assignment, BY_HAND) && (role === null || assignment.roleId === role.id),
+  )
 }
 
 function unenrolFrom({ enrolments }: Resolved, world: World): void {

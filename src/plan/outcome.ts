@@ -45,4 +45,19 @@ export interface RowResult {
   readonly changes: readonly ChangeWord[]
   /** Whom and which course it is about: ids. Of a row that has changed something. */
   readonly about?: { readonly userId: number; readonly courseId: number }
+  /** Where it was asked for: what the row means. */
+  readonly explanation?: Explanation
+}
+
+/** A row in words: sentences by their keys in `messages/`, with what fills them. */
+export interface Explanation {
+  /** What it says, given what is there: `meaning.<code>`. Of a row that fails, nothing. */
+  readonly meaning: readonly Remark[]
+  /** Where `tool_sync` would have done otherwise: `tool-sync.<code>`. */
+  readonly differences: readonly Remark[]
+}
+
+export interface Remark {
+  readonly code: string
+  readonly args: MessageArguments
 }

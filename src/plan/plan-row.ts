@@ -5,8 +5,9 @@
 import type { MessageArguments } from '../errors.ts'
 import type { CommandRow, Row } from '../file/types.ts'
 import { applyCommand } from './command.ts'
+import { explainFailure, explainRow } from './explain.ts'
 import { applyGroups } from './groups.ts'
-import type { RowErrorCode, RowResult, RowWarning } from './outcome.ts'
+import type { Explanation, RowErrorCode, RowResult, RowWarning } from './outcome.ts'
 import { timesThen } from './times.ts'
 import type { Course, Enrolment, Found, Instance, Role, World } from './world.ts'
 import { participant } from './world.ts'
@@ -17,6 +18,8 @@ export interface Rules {
   readonly allowDisabledInstances: boolean
   /** Shortnames; null: every role that can be assigned in courses. */
   readonly allowedRoles: readonly string[] | null
+  /** Rows are explained, with times in this time zone; without, they are not. */
+  readonly explainIn?: string
 }
 
 /** Methods whose enrolments Moodle works out from elsewhere, or that keep none. */
@@ -35,7 +38,7 @@ export interface Resolved {
   readonly enrolments: readonly Enrolment[]
 }
 
-interface Failure {
+export interface Failure {
   readonly code: RowErrorCode
   readonly args: MessageArguments
 }
@@ -44,18 +47,32 @@ const fail = (code: RowErrorCode, args: MessageArguments = {}): Failure => ({ co
 /** Plans one row; the world is changed only where the outcome is `applied`. */
 export function planRow(row: Row, world: World, rules: Rules): RowResult {
   const place = { line: row.line, offset: row.offset, length: row.length }
-  if (row.error !== undefined) return { place, outcome: 'failed', error: row.error, warnings: [], changes: [] }
+  const explained = (explain: () => Explanation) => (rules.explainIn === undefined ? {} : { explanation: explain() })
+  const failed = (error: Failure | NonNullable<Row['error']>): RowResult => {
+    return {
+      place,
+      outcome: 'failed',
+      error,
+      warnings: [],
+      changes: [],
+      ...explained(() => explainFailure(row, error)),
+    }
+  }
+  if (row.error !== undefined) return failed(row.error)
   const warnings: RowWarning[] = []
   const resolved = resolve(row, world, rules, warnings)
-  if ('code' in resolved) return { place, outcome: 'failed', error: resolved, warnings: [], changes: [] }
+  if ('code' in resolved) return failed(resolved)
+  // Before anything changes: what is there decides what the row means.
+  const explanation = explained(() => explainRow(resolved, world, rules))
   world.changes.length = 0
   applyCommand(resolved, world)
   applyGroups(resolved, world, rules, warnings)
   const courseId = resolved.course.id
   const changes = world.changes.filter(change => change.courseId === courseId).map(change => change.word)
-  if (world.changes.length === 0) return { place, outcome: 'unchanged', warnings: distinct(warnings), changes }
+  if (world.changes.length === 0)
+    return { place, outcome: 'unchanged', warnings: distinct(warnings), changes, ...explanation }
   const about = { userId: resolved.userId, courseId }
-  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about }
+  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, ...explanation }
 }
 
 /** The row's names looked up and its conditions held, or the first of its errors in the order of the specification. */

@@ -1,6 +1,6 @@
 /** The report as one JSON object, written piece by piece: a file of a million rows makes a report of a million. */
 import { type Lang, say } from '../messages/say.ts'
-import type { RowResult } from '../plan/outcome.ts'
+import type { Remark, RowResult } from '../plan/outcome.ts'
 import { commandOf, sentenceOf } from './held.ts'
 import type { Report } from './report.ts'
 
@@ -62,7 +62,7 @@ export async function* reportAsJson(
 }
 
 function rowAsJson(result: RowResult, lang: Lang): object {
-  const { place, outcome, error, warnings, changes, about } = result
+  const { place, outcome, error, warnings, changes, about, explanation } = result
   const messages = sentencesOf(result, lang)
   return {
     line: place.line,
@@ -72,6 +72,12 @@ function rowAsJson(result: RowResult, lang: Lang): object {
     changes,
     ...about,
     ...(messages.length === 0 ? {} : { message: messages.join(' ') }),
+    ...(explanation === undefined
+      ? {}
+      : {
+          meaning: explanation.meaning.map(one => meaningOf(one, lang)).join(' '),
+          toolSync: explanation.differences.map(one => ({ code: one.code, message: differenceOf(one, lang) })),
+        }),
   }
 }
 
@@ -81,3 +87,9 @@ export function sentencesOf({ error, warnings }: RowResult, lang: Lang): string[
     ? warnings.map(({ code, args }) => say(lang, `row-warning.${code}`, args))
     : [say(lang, `row-error.${error.code}`, error.args)]
 }
+
+/** The sentence for what a row means. */
+export const meaningOf = ({ code, args }: Remark, lang: Lang): string => say(lang, `meaning.${code}`, args)
+
+/** The sentence for what `tool_sync` would have done with a row. */
+export const differenceOf = ({ code, args }: Remark, lang: Lang): string => say(lang, `tool-sync.${code}`, args)

@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { syncDirectory } from './durable.ts'
+import { giveToOwnerOfFolder, syncDirectory } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { moveInto } from './move.ts'
 import { numbered } from './names.ts'
@@ -76,6 +76,7 @@ async function makeFolder(store: Store, now: Date): Promise<string> {
     const folder = String(store.lastArrival).padStart(15, '0')
     try {
       await mkdir(join(store.folder.arrivals, folder), FOLDER_MODE)
+      await giveToOwnerOfFolder(join(store.folder.arrivals, folder))
       return folder
     } catch (error) {
       if (!failedWith(error, 'EEXIST')) throw error

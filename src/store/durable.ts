@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants, createWriteStream } from 'node:fs'
-import { chmod, link, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { chmod, link, lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
@@ -18,6 +18,23 @@ import { type Candidate, checkName } from './names.ts'
 
 /** What every file in the store has. */
 export const FILE_MODE = 0o640
+
+/**
+ * What root makes would be closed to the daemon, which is another user: it belongs to whom the folder belongs that it lies in.
+ * Nothing happens where somebody else runs this.
+ * @param path of a file or folder that has just been made
+ */
+export async function giveToOwnerOfFolder(path: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  // By what is open, so that nothing else can be put in its place; and no name that somebody gave to a file of root's.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const [made, folder] = [await handle.stat(), await stat(dirname(path))]
+    if (made.uid === 0 && (made.isDirectory() || made.nlink === 1)) await handle.chown(folder.uid, folder.gid)
+  } finally {
+    await handle.close()
+  }
+}
 
 /** Does something; where that fails, removes the files that would be left behind. */
 export async function removingIfFailed<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
@@ -139,6 +156,7 @@ export async function writeTemporary(directory: string, write: (stream: Writable
     }
     // The umask may have taken away the group's right to read.
     await chmod(temporary, FILE_MODE)
+    await giveToOwnerOfFolder(temporary)
   })
   return temporary
 }

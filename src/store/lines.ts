@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { replaceDurably } from './durable.ts'
+import { giveToOwnerOfFolder, replaceDurably } from './durable.ts'
 
 export interface Lines<Line> {
   /** Adds lines behind those that have been added before. */
@@ -40,6 +40,7 @@ export async function withLines<Line, T>(
 ): Promise<T> {
   const handle = await openAnew(path, committed)
   try {
+    await giveToOwnerOfFolder(path)
     let length = committed
     let written = committed
     let waiting: string[] = []

@@ -2,7 +2,7 @@
 import { chmod, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
-import { removeLeftOvers } from './durable.ts'
+import { giveToOwnerOfFolder, removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { awaitLock, type Holder, type Lock, wasAskedFor } from './lock.ts'
 
@@ -126,6 +126,7 @@ async function makeFolder(path: string): Promise<void> {
     await mkdir(path, FOLDER_MODE)
     // The umask may have taken away the group's rights.
     await chmod(path, FOLDER_MODE)
+    await giveToOwnerOfFolder(path)
   } catch (error) {
     if (!failedWith(error, 'EEXIST')) throw error
     // Is it a directory, or does a file bear its name?

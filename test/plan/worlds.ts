@@ -27,7 +27,9 @@ export const sameKey = (one: string, other: string): boolean => keyOf(one) === k
 export function rowsOf(file: CommandFile, defaultCommand: string): Row[] {
   const rules = { defaultCommand: defaultCommand as RowRules['defaultCommand'], timeZone: 'UTC' }
   const read = rowReader(file.columns as Column[], rules)
-  return file.lines.map((cells, i) => read({ cells, line: i + 2, offset: 0, length: 0, badQuoting: false }))
+  return file.lines.map((cells, i) =>
+    read({ cells, line: i + 2, offset: 0, length: 0, badQuoting: false, isQuoted: false }),
+  )
 }
 
 /** A world that knows all of these tables, and what the rows name. */

@@ -28,7 +28,17 @@ describe('help', () => {
   test('names every command, and is in the language asked for', async () => {
     const english = (await moodleSyncd(['--help'])).stdout
     const french = (await moodleSyncd(['--help', '--lang', 'fr'])).stdout
-    for (const command of ['start', 'run [FILE]', 'check', 'runs [ID]', 'undo ID', 'why USER COURSE', 'demo']) {
+    for (const command of [
+      'start',
+      'run [FILE]',
+      'lint FILE',
+      'check',
+      'init [CONFIG_PHP]',
+      'runs [ID]',
+      'undo ID',
+      'why USER COURSE',
+      'demo',
+    ]) {
       expect(english).toContain(`\n  ${command} `)
       expect(french).toContain(`\n  ${command} `)
     }

@@ -40,7 +40,7 @@ test('every command file in it can be run as it stands', async () => {
 })
 
 test('its smallest configuration is enough, with a config.php', async () => {
-  const config = /<<'END'\n([\s\S]*?)END\n/.exec(readme)![1]!
+  const config = /```yaml\n(moodle: \{ configPhp[\s\S]*?)```\n/.exec(readme)![1]!
   const php = join(school.folder, 'config.php')
   await writeFile(
     php,

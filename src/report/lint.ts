@@ -1,0 +1,70 @@
+/**
+ * What each line of a file means, as text: every row with its sentence, what it would change, and where `tool_sync` would have
+ * done otherwise. As JSON, the report of the simulated run says the same (`json.ts`).
+ */
+import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
+import { type Lang, say } from '../messages/say.ts'
+import type { Remark, RowResult } from '../plan/outcome.ts'
+import { heldLines } from './held.ts'
+import { differenceOf, meaningOf, sentencesOf } from './json.ts'
+import type { Report } from './report.ts'
+
+/** Errors that refuse a file here, and not there. */
+const DIFFERING_FILE_ERRORS: ReadonlySet<string> = new Set([
+  'bad-encoding',
+  'incomplete',
+  'record-too-long',
+  'unterminated-quote',
+])
+
+/** The lines, each with its line end. Rows in file order, all of them. */
+export async function* lintAsText(
+  { file, summary }: Report,
+  rows: AsyncIterable<RowResult>,
+  lang: Lang,
+): AsyncGenerator<string> {
+  yield `${say(lang, 'lint.title', { name: onOneLine(file.name) })}\n\n`
+  if (file.outcome === 'refused') {
+    yield `${say(lang, 'report.refused')}\n`
+    for (const { code, args } of file.errors) {
+      yield `  ${say(lang, `file-error.${code}`, eachOnOneLine(args))}\n`
+      if (DIFFERING_FILE_ERRORS.has(code)) yield `    ${ofToolSync({ code: `file-${code}`, args: {} }, lang)}\n`
+    }
+    return
+  }
+  for (const { code, column } of file.warnings) yield `${say(lang, `file-warning.${code}`, { column })}\n`
+  let differing = 0
+  for await (const row of rows) {
+    yield* linesOf(row, lang)
+    if (row.explanation !== undefined && row.explanation.differences.length > 0) differing += 1
+  }
+  yield '\n'
+  if (file.outcome === 'held') for (const line of heldLines(file, lang)) yield `${onOneLine(line)}\n`
+  const { rows: of, applied, unchanged, failed, passedOver } = summary
+  yield `${say(lang, 'report.outcomes', { rows: of, applied, unchanged, failed, passedOver }).trimEnd()}\n`
+  yield `${differing === 0 ? say(lang, 'lint.same') : say(lang, 'lint.differing', { count: differing, of })}\n`
+}
+
+function* linesOf(row: RowResult, lang: Lang): Generator<string> {
+  const { meaning = [], differences = [] } = row.explanation ?? {}
+  const sentences = sentencesOf(row, lang)
+  const what =
+    row.error === undefined
+      ? meaning.map(one => meaningOf(one, lang))
+      : sentences.map(sentence => say(lang, 'lint.fails', { sentence }))
+  yield `${say(lang, 'lint.line', { line: row.place.line, sentence: onOneLine(what.join(' ')) })}\n`
+  if (row.error === undefined) {
+    yield `  ${becomes(row, lang)}\n`
+    for (const sentence of sentences) yield `  ${say(lang, 'lint.warning', { sentence: onOneLine(sentence) })}\n`
+  }
+  for (const one of differences) yield `  ${onOneLine(ofToolSync(one, lang))}\n`
+}
+
+function becomes({ outcome, changes }: RowResult, lang: Lang): string {
+  if (outcome === 'unchanged') return say(lang, 'lint.unchanged')
+  const words = changes.length === 0 ? ['elsewhere'] : [...new Set(changes)]
+  return say(lang, 'lint.changes', { changes: words.map(word => say(lang, `change.${word}`)).join(', ') })
+}
+
+const ofToolSync = (one: Remark, lang: Lang): string =>
+  say(lang, 'lint.tool-sync', { sentence: differenceOf(one, lang) })
