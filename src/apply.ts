@@ -78,7 +78,7 @@ export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage:
     staleCaches: staleCaches(caches, cacheSite(facts.settings)),
     warn: warnOnce(log),
   }
-  for await (const rows of chunksOf(run, facts, last, isIncluded)) {
+  for await (const rows of readAhead(chunksOf(run, facts, last, isIncluded))) {
     if (request.signal?.aborted) return false
     await run.ensureSame()
     // Maintenance may begin at any time.
@@ -107,11 +107,10 @@ export async function simulate<T>(
   const path = join(tmpdir(), `moodle-syncd-${run.request.id}.outcomes`)
   try {
     return await withLines<RowResult, T | 'interrupted'>(path, 0, async outcomes => {
-      const record = async (results: readonly RowResult[]): Promise<void> => {
-        await outcomes.add(results)
+      const checkpoint = async (): Promise<void> => {
         await outcomes.sync()
       }
-      const recording = { begin: () => null, record, committed: outcomes.commit }
+      const recording = { begin: () => null, add: outcomes.add, checkpoint, committed: outcomes.commit }
       const isDone = await applyRows(run, moodle, facts, { ...how, simulate: true, last: null, recording })
       return isDone ? use(outcomes) : 'interrupted'
     })
@@ -137,6 +136,22 @@ export async function* chunksOf(
     }
   }
   if (gathered.length > 0) yield gathered
+}
+
+/** Reads the next one while the last one is worked on. */
+async function* readAhead<Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
+  try {
+    for (let next = items.next(); ; ) {
+      const { done, value } = await next
+      if (done) return
+      next = items.next()
+      // Heard when it is its turn, if it ever is.
+      next.catch(() => {})
+      yield value
+    }
+  } finally {
+    await items.return(undefined)
+  }
 }
 
 async function* rowsAfter(

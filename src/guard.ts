@@ -91,7 +91,7 @@ export async function mayBeHeld(
     // Of all consequences, this one alone takes people out of courses.
     consequences: [linkedCourses],
     observers: [departures.observer],
-    recording: { begin: () => null, record: async () => {}, committed: () => {} },
+    recording: { begin: () => null, add: async () => {}, checkpoint: async () => {}, committed: () => {} },
   })
   return isDone ? (await heldBy(run, moodle, findings, departures)).length > 0 : 'interrupted'
 }

@@ -301,8 +301,8 @@ function recordingOf(moodle: Moodle, lease: Lease, outcomes: Lines<RowResult>, j
       outcomes.forget()
       return journal.begin()
     },
-    record: async results => {
-      await outcomes.add(results)
+    add: outcomes.add,
+    checkpoint: async results => {
       const [outcomesBytes, journalBytes] = await Promise.all([outcomes.sync(), journal.sync()])
       await moveCheckpoint(moodle, lease, {
         rows: results.length,

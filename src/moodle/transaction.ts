@@ -59,8 +59,10 @@ export interface Recording {
    * @returns where to keep what it takes to go back; null where nothing is kept
    */
   readonly begin: () => Keep | null
-  /** In the chunk's transaction, after its changes; simulated, after it has been planned. */
-  readonly record: (results: readonly RowResult[]) => Promise<void>
+  /** Adds the results to what is recorded, while the changes are written. */
+  readonly add: (results: readonly RowResult[]) => Promise<void>
+  /** In the chunk's transaction, after its changes: what was added is on the disk, and the checkpoint stands behind it. */
+  readonly checkpoint: (results: readonly RowResult[]) => Promise<void>
   /** The chunk is committed. */
   readonly committed: () => void
 }
@@ -118,7 +120,8 @@ async function recordRefusal({ moodle, recording }: ChunkGround, row: Row, reaso
   const result: RowResult = { place, outcome: 'failed', error, warnings: [], changes: [] }
   recording.begin()
   await moodle.connection.query('START TRANSACTION')
-  await recording.record([result])
+  await recording.add([result])
+  await recording.checkpoint([result])
   await moodle.connection.query('COMMIT')
   recording.committed()
   return result
@@ -131,7 +134,8 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     const { world } = await loadWorld(ground, rows, now)
     const results = planRows(rows, world, ground.rules)
     forgetUnchanged(world, rememberedBefore)
-    await ground.recording.record(results)
+    await ground.recording.add(results)
+    await ground.recording.checkpoint(results)
     ground.recording.committed()
     return results
   }
@@ -143,16 +147,15 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     const fresh = { ...ground, remembered: { coursesById: new Map(), participants: new Map() } }
     const { world, prepared } = await loadWorld(fresh, rows, now)
     results = planRows(rows, world, ground.rules)
-    // The log hears first and is written last: it tells the ids of the others' rows.
-    await writeWorld(
-      ground.moodle,
-      world,
-      prepared.toReversed().flatMap(({ tables }) => tables ?? []),
-      keep,
-    )
     stale = prepared.flatMap(one => one.stale?.() ?? [])
-    await ground.staleCaches.note(stale)
-    await ground.recording.record(results)
+    // The log hears first and is written last: it tells the ids of the others' rows.
+    const following = prepared.toReversed().flatMap(({ tables }) => tables ?? [])
+    await allDone([
+      writeWorld(ground.moodle, world, following, keep),
+      ground.recording.add(results),
+      ground.staleCaches.note(stale),
+    ])
+    await ground.recording.checkpoint(results)
     await connection.query('COMMIT')
     ground.recording.committed()
   } catch (error) {
@@ -163,6 +166,11 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
   // Committed: nothing that goes wrong from here on may make the chunk be tried again.
   await ground.staleCaches.drop(stale)
   return results
+}
+
+/** Waits until all is done, even where something fails: nothing goes on while the chunk is tried again. @throws the first error */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  for (const done of await Promise.allSettled(work)) if (done.status === 'rejected') throw done.reason
 }
 
 function planRows(rows: readonly Row[], world: World, rules: Rules): RowResult[] {

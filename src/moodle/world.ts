@@ -59,15 +59,18 @@ export interface LoadedWorld {
 export async function loadWorld(ground: Ground, rows: readonly Row[], now: number): Promise<LoadedWorld> {
   const { moodle, config, settings, site } = ground
   const commands = rows.filter((row): row is CommandRow => row.error === undefined)
-  const users = await findUsers(
-    ground,
-    commands.map(row => row.uid),
-  )
-  const courses = await findCourses(
-    ground,
-    commands.map(row => row.cid),
-  )
-  const roles = await findRoles(moodle, commands)
+  // Asked together, the server answers one question while the last answer is read.
+  const [users, courses, roles] = await Promise.all([
+    findUsers(
+      ground,
+      commands.map(row => row.uid),
+    ),
+    findCourses(
+      ground,
+      commands.map(row => row.cid),
+    ),
+    findRoles(moodle, commands),
+  ])
 
   const named = things(courses).map(course => course.id)
   const linked = await linkedCourseIds(moodle, site, named)
@@ -75,14 +78,19 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
   const userIds = [...new Set(things(users))]
   const { coursesById, participants } = ground.remembered
   await loadCourses(moodle, courseIds, coursesById)
+  const [groupKeys, flagsByUser] = await Promise.all([
+    loadGroups(moodle, commands, named, coursesById),
+    findDirtyFlags(moodle, userIds),
+  ])
 
+  const observers = [...ground.observers]
   const world: World = {
     now,
     site,
     users,
     courses: mapFound(courses, ({ id }) => coursesById.get(id)!),
     roles,
-    groupKeys: await loadGroups(moodle, commands, named, coursesById),
+    groupKeys,
     coursesById,
     participants,
     contexts: emptyTable(),
@@ -91,27 +99,23 @@ export async function loadWorld(ground: Ground, rows: readonly Row[], now: numbe
     groups: emptyTable(),
     memberships: emptyTable(),
     dirtyFlags: emptyTable(),
-    flagsByUser: await findDirtyFlags(moodle, userIds),
-    observers: [...ground.observers],
+    flagsByUser,
+    observers,
     waitingEvents: [],
     changes: [],
   }
   const mayUnenrol = linked.length > 0 || commands.some(row => row.command === 'del')
   // Whom a simulated chunk changes is remembered, and not loaded again for a later one, which may touch groups.
   const touchesGroups = ground.simulate || mayUnenrol || commands.some(row => row.groupCommand !== null)
-  await loadParticipants(moodle, world, userIds, courseIds, touchesGroups)
-
   const needs: Needs = { moodle, config, settings, rows: commands, userIds, courseIds, mayUnenrol, warn: ground.warn }
-  const prepared: Prepared[] = []
-  const observers = world.observers as Observer[]
   // Where no row names anybody in any course, nothing can follow; and no list of a condition is ever empty.
   const following = userIds.length === 0 || courseIds.length === 0 ? [] : ground.consequences
-  for (const consequence of following) {
-    const ready = await consequence.prepare(needs, world)
-    if (ready === null) continue
-    prepared.push(ready)
-    observers.push(ready.observer)
-  }
+  const [, ...ready] = await Promise.all([
+    loadParticipants(moodle, world, userIds, courseIds, touchesGroups),
+    ...following.map(consequence => consequence.prepare(needs, world)),
+  ])
+  const prepared = ready.filter(one => one !== null)
+  observers.push(...prepared.map(({ observer }) => observer))
   return { world, prepared }
 }
 
@@ -303,15 +307,37 @@ async function loadParticipants(
   }
   const courses = courseIds.map(id => world.coursesById.get(id)!)
   const instances = new Map(courses.flatMap(course => course.instances).map(instance => [instance.id, instance]))
-  const enrolments =
+  const byContext = new Map(
+    courses.flatMap(course => (course.context?.id == null ? [] : [[course.context.id, course]])),
+  )
+  const [enrolments, roles, memberships] = await Promise.all([
     instances.size === 0
       ? []
-      : await select<[number, number, number, number, number, number, number, number, number]>(
+      : select<[number, number, number, number, number, number, number, number, number]>(
           moodle,
           `SELECT id, enrolid, userid, status, timestart, timeend, modifierid, timecreated, timemodified
              FROM ${table(moodle, 'user_enrolments')} WHERE userid IN (?) AND enrolid IN (?) ORDER BY id`,
           [userIds, [...instances.keys()]],
-        )
+        ),
+    byContext.size === 0
+      ? []
+      : select<[number, number, number, number, string, number]>(
+          moodle,
+          `SELECT id, contextid, userid, roleid, component, itemid FROM ${table(moodle, 'role_assignments')}
+            WHERE userid IN (?) AND contextid IN (?) ORDER BY id`,
+          [userIds, [...byContext.keys()]],
+        ),
+    !withGroups
+      ? []
+      : // From the people to their groups: the other way round, every member of every group of these courses would be read.
+        select<[number, number, number, string, number, number, string, number]>(
+          moodle,
+          `SELECT STRAIGHT_JOIN m.id, m.groupid, m.userid, m.component, m.itemid, g.courseid, g.name, g.timemodified
+             FROM ${table(moodle, 'groups_members')} m JOIN ${table(moodle, 'groups')} g ON g.id = m.groupid
+            WHERE m.userid IN (?) AND g.courseid IN (?) ORDER BY m.id`,
+          [userIds, courseIds],
+        ),
+  ])
   for (const [
     id,
     instanceId,
@@ -339,31 +365,10 @@ async function loadParticipants(
       }),
     )
   }
-  const byContext = new Map(
-    courses.flatMap(course => (course.context?.id == null ? [] : [[course.context.id, course]])),
-  )
-  const roles =
-    byContext.size === 0
-      ? []
-      : await select<[number, number, number, number, string, number]>(
-          moodle,
-          `SELECT id, contextid, userid, roleid, component, itemid FROM ${table(moodle, 'role_assignments')}
-            WHERE userid IN (?) AND contextid IN (?) ORDER BY id`,
-          [userIds, [...byContext.keys()]],
-        )
   for (const [id, contextId, userId, roleId, component, itemId] of roles) {
     const course = byContext.get(contextId)!
     fill(course, userId, person => person.roles.add({ id, fate: 'stored', course, userId, roleId, component, itemId }))
   }
-  if (!withGroups) return
-  // From the people to their groups: the other way round, every member of every group of these courses would be read.
-  const memberships = await select<[number, number, number, string, number, number, string, number]>(
-    moodle,
-    `SELECT STRAIGHT_JOIN m.id, m.groupid, m.userid, m.component, m.itemid, g.courseid, g.name, g.timemodified
-       FROM ${table(moodle, 'groups_members')} m JOIN ${table(moodle, 'groups')} g ON g.id = m.groupid
-      WHERE m.userid IN (?) AND g.courseid IN (?) ORDER BY m.id`,
-    [userIds, courseIds],
-  )
   for (const [id, groupId, userId, component, itemId, courseId, name, timeModified] of memberships) {
     const course = world.coursesById.get(courseId)!
     const group = groupOf(course, groupId, name, timeModified)

@@ -294,7 +294,7 @@ function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
 /**
  * Inserts rows and learns the ids of those that have none: InnoDB gives consecutive ones to an INSERT whose number of rows it
  * knows beforehand, in every `innodb_autoinc_lock_mode`, in steps of `auto_increment_increment`.
- * While the server works on one statement, the next is put together.
+ * While the server works on one statement, what the one before has done is kept, and the next is put together.
  */
 async function insertRows(
   moodle: Moodle,
@@ -304,20 +304,27 @@ async function insertRows(
   keep: Keep | null,
 ): Promise<void> {
   const head = `INSERT INTO ${table(moodle, name)} (${columns.map(quoted).join(', ')}) VALUES `
+  const others = columns.filter(column => column !== 'id')
+  const keepInserted = async ({ from, written }: Statement): Promise<void> => {
+    if (keep === null) return
+    const kept = written.map((values, i) => [idOf(rows[from + i]!.row), ...others.map(column => values[column]!)])
+    await keep({ table: name, did: 'inserted', columns: ['id', ...others], rows: kept })
+  }
+  let before: Statement | undefined
   let underWay: Promise<void> = Promise.resolve()
-  for (const { from, tuples, written } of statements(moodle, columns, rows, head.length)) {
+  for (const statement of statements(moodle, columns, rows, head.length)) {
+    const { from, tuples } = statement
     await underWay
     underWay = moodle.connection.query<ResultSetHeader>(head + tuples.join(',')).then(([{ insertId }]) => {
       for (let i = 0; i < tuples.length; i += 1) rows[from + i]!.row.id ??= insertId + i * moodle.idStep
-      if (keep === null) return
-      const others = columns.filter(column => column !== 'id')
-      const kept = written.map((values, i) => [idOf(rows[from + i]!.row), ...others.map(column => values[column]!)])
-      return keep({ table: name, did: 'inserted', columns: ['id', ...others], rows: kept })
     })
-    // Heard at the next await, even where putting the next statement together fails first.
+    // Heard at the next await of it, even where something else fails first.
     underWay.catch(() => {})
+    if (before !== undefined) await keepInserted(before)
+    before = statement
   }
   await underWay
+  if (before !== undefined) await keepInserted(before)
 }
 
 interface Statement {

@@ -42,9 +42,10 @@ export async function withGround<T>(
       simulate,
       recording: {
         begin: () => null,
-        record: async results => {
+        add: async results => {
           recorded.results.push(...results)
         },
+        checkpoint: async () => {},
         committed: () => {
           recorded.commits += 1
         },
