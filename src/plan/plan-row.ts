@@ -6,6 +6,7 @@ import type { MessageArguments } from '../errors.ts'
 import type { CommandRow, Row } from '../file/types.ts'
 import { applyCommand } from './command.ts'
 import { applyGroups } from './groups.ts'
+import { movesOf } from './moves.ts'
 import type { RowErrorCode, RowResult, RowWarning } from './outcome.ts'
 import { timesThen } from './times.ts'
 import type { Course, Enrolment, Found, Instance, Role, World } from './world.ts'
@@ -55,7 +56,7 @@ export function planRow(row: Row, world: World, rules: Rules): RowResult {
   const changes = world.changes.filter(change => change.courseId === courseId).map(change => change.word)
   if (world.changes.length === 0) return { place, outcome: 'unchanged', warnings: distinct(warnings), changes }
   const about = { userId: resolved.userId, courseId }
-  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about }
+  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, moves: movesOf(world) }
 }
 
 /** The row's names looked up and its conditions held, or the first of its errors in the order of the specification. */
