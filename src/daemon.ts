@@ -15,6 +15,9 @@ import type { Lang } from './messages/say.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { keepDropping } from './moodle/caches/notes.ts'
 import { answers } from './moodle/connect.ts'
+import { type Notice, tellAdministrators } from './notify/administrators.ts'
+import { watchForOutage } from './notify/outage.ts'
+import { keepSending, settleAbandonedMails } from './notify/sender.ts'
 import { addStandardFiles, openQueue } from './queue.ts'
 import { run } from './run.ts'
 import { arrivalsOf } from './store/arrivals.ts'
@@ -49,17 +52,24 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
   signal.addEventListener('abort', () => stopping.abort(), { once: true })
   if (signal.aborted) stopping.abort()
   const closing: (() => unknown)[] = []
+  const isThere = () => answers(config.moodle.database, stop)
   try {
     const store = await openStore(config.store.directory)
     closing.push(await lockStore(store))
     await tidyStore(store, now())
     closing.push(keepDropping({ drop: openCaches(config), folder: store.folder.running, log }))
 
+    const ground = { config, store, log, lang }
+    const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
+    // Last but one to stop: the end of a run may still have something to tell.
+    closing.push(keepSending(ground))
+
     const queue = openQueue({
       config,
       store,
       log,
-      runFile: (request, runLog) => run(request, { config, store, log: runLog, lang }),
+      runFile: (request, runLog) => run(request, { ...ground, log: runLog }),
+      tell,
       newId: randomUUID,
       now,
       signal: stop,
@@ -72,7 +82,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
 
     if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
     await removeManifestsOf(intake.directory, store, arrived)
-    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, log)
+    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, log, tell)
     if (silence !== null) closing.push(silence.close)
     const watch = await watchDirectory(
       {
@@ -80,6 +90,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
         wholeness: { stableFor: intake.stableFor, doneFile: intake.doneFile },
         store,
         log,
+        tell,
         onArrival: ({ name, folder }) => {
           silence?.arrived()
           queue.add({ file: name, arrival: folder })
@@ -95,12 +106,16 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
       const runs = repeat(schedule, log, () => addStandardFiles(queue, store, config.enrol.file, log))
       closing.push(() => runs.stop())
     }
-    const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
+    const cleaning = repeat(DAILY, log, async () => {
+      await clean(store, config.store.keepDays, log)
+      await settleAbandonedMails(ground, now())
+    })
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
 
     // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
-    closing.push(startWatchdog(() => answers(config.moodle.database, stop)))
+    closing.push(startWatchdog(isThere))
+    closing.push(watchForOutage(isThere, tell))
     notifyReady()
     log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
     if (!stop.aborted) await once(stop, 'abort')

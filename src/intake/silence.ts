@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Logger } from '../log.ts'
-import { type Notice, tellAdministrators } from '../notify/administrators.ts'
+import type { Notice } from '../notify/administrators.ts'
 import { replaceDurably } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
@@ -59,11 +59,15 @@ export interface SilenceWatch {
   readonly close: () => Promise<void>
 }
 
-/** @param expect milliseconds */
+/**
+ * @param expect milliseconds
+ * @param tell tells administrators; never throws
+ */
 export async function watchForSilence(
   store: Store,
   expect: number,
   log: Logger,
+  tell: (notice: Notice) => Promise<void>,
   now: () => number = Date.now,
 ): Promise<SilenceWatch> {
   const path = join(store.directory, 'feed.json')
@@ -84,8 +88,9 @@ export async function watchForSilence(
   }
   const become = (next: ReturnType<typeof judge>): void => {
     if (next.feed === feed) return
-    if (next.notice !== null) tellAdministrators(log, next.notice)
     feed = next.feed
+    const { notice } = next
+    if (notice !== null) writing = writing.then(() => tell(notice))
     note()
   }
   note()
