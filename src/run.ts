@@ -31,6 +31,7 @@ import {
   takeUp,
 } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
+import { probeTeachers } from './moodle/teachers.ts'
 import type { Recording } from './moodle/transaction.ts'
 import { tellAdministrators } from './notify/administrators.ts'
 import { tellTeachers } from './notify/teachers.ts'
@@ -271,6 +272,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
       request.onProgress?.(run.summary.rows, inspection.rows)
       if (lease.state === 'running') {
         const facts = await loadFacts(moodle, ground.config)
+        if (ground.config.enrol.notifyTeachers) await probeTeachers(moodle, facts.settings)
         // Of a run that goes on, the guard has let all of it pass.
         const held = lease.last === null ? await holdIfNeeded(run, moodle, facts, lease) : null
         if (held !== null) {

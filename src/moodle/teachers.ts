@@ -98,6 +98,14 @@ export async function loadTeachers(
   return teachers
 }
 
+/**
+ * Makes sure that teachers could be looked for: a right that is missing must be missed before a run's first change, not after
+ * its last.
+ */
+export async function probeTeachers(moodle: Moodle, settings: Settings): Promise<void> {
+  await loadTeachers(moodle, settings, [0], 0)
+}
+
 async function isProviderThere(moodle: Moodle): Promise<boolean> {
   const [provider] = await select(
     moodle,

@@ -61,7 +61,7 @@ export function courseLetter(news: CourseNews, lang: Lang): Letter {
       more: others === 0 ? '' : say(lang, 'teacher-mail.more', { number: others }),
     }
   })
-  const at = userDate(Math.floor(startedAt.getTime() / 1000), DAY_AND_TIME, timeZone, lang)
+  const at = day(Math.floor(startedAt.getTime() / 1000), timeZone, lang, DAY_AND_TIME)
   return {
     lang,
     heading: fullname,
@@ -85,7 +85,13 @@ function detailsOf({ roles, groups, from, until }: PersonNews, move: NetMove, ti
     ...(groups.length === 0
       ? []
       : [say(lang, 'teacher-mail.groups', { number: groups.length, groups: groups.join(', ') })]),
-    ...(from === 0 ? [] : [say(lang, 'teacher-mail.from', { date: userDate(from, DAY, timeZone, lang) })]),
-    ...(until === 0 ? [] : [say(lang, 'teacher-mail.until', { date: userDate(until, DAY, timeZone, lang) })]),
+    ...(from === 0 ? [] : [say(lang, 'teacher-mail.from', { date: day(from, timeZone, lang) })]),
+    ...(until === 0 ? [] : [say(lang, 'teacher-mail.until', { date: day(until, timeZone, lang) })]),
   ]
+}
+
+/** @param time Unix time in seconds */
+function day(time: number, timeZone: string, lang: Lang, format = DAY): string {
+  const written = userDate(time, format, timeZone, lang)
+  return lang === 'fr' ? written.replace(/^1 /, '1er ') : written
 }

@@ -3,7 +3,7 @@
  * and no table or picture, so that every program shows it about the same, light or dark. Pure.
  */
 import { onOneLine } from '../messages/one-line.ts'
-import type { Lang } from '../messages/say.ts'
+import { type Lang, say } from '../messages/say.ts'
 
 export interface Letter {
   readonly lang: Lang
@@ -26,11 +26,11 @@ export interface Section {
 }
 
 /** As plain text. */
-export function letterAsText({ heading, lead, link, sections, quoted, foot }: Letter): string {
+export function letterAsText({ lang, heading, lead, link, sections, quoted, foot }: Letter): string {
   const blocks = [
     [heading],
     [lead],
-    ...(link === null ? [] : [[`${link.label}: ${link.url}`]]),
+    ...(link === null ? [] : [[say(lang, 'mail.link', link)]]),
     ...sections.map(({ heading, items, more }) => [
       heading,
       ...items.map(({ name, details }) => `- ${[name, ...details].map(onOneLine).join(SEPARATOR)}`),

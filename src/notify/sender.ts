@@ -44,7 +44,7 @@ const MINUTE = 60_000
 const LOOK_EVERY = 2_000
 
 /** Milliseconds until what was not taken is tried again: twice as long after each try. */
-const FIRST_PAUSE = 5_000
+const FIRST_PAUSE = 2_000
 const LONGEST_PAUSE = 15 * MINUTE
 
 /** Milliseconds that the mail which is being sent has to be taken over, when the program is to end. */

@@ -188,13 +188,29 @@ function codeFor({ language }: Teacher, settings: Settings): string {
   return [language, settings('', 'lang') ?? ''].find(code => /^(en|fr)(_|$)/.test(code)) ?? 'en'
 }
 
-const langOf = ({ code }: Language): Lang => (code.startsWith('fr') ? 'fr' : 'en')
+const langOf = ({ code }: Pick<Language, 'code'>): Lang => (code.startsWith('fr') ? 'fr' : 'en')
 
-/** A language of ours, though no language pack is installed for it: then its few words of Moodle's are English. */
+/** What the standard roles are called, by Moodle's own identifiers. */
+const ROLE_WORDS: ReadonlySet<string> = new Set([
+  'manager',
+  'coursecreators',
+  'defaultcourseteacher',
+  'noneditingteacher',
+  'defaultcoursestudent',
+])
+
+/** A language of ours. Where Moodle has no language pack for it, the words of its that a mail needs are ours as well. */
 async function languageOf({ ground, settings, languages }: Telling, code: string): Promise<Language> {
   const loading = languages.get(code) ?? loadLanguage(code, ground.config, settings, warnOnce(ground.log))
   languages.set(code, loading)
-  return { ...(await loading), code }
+  const { string, code: installed } = await loading
+  if (installed !== 'en') return { code, string }
+  const lang = langOf({ code })
+  return {
+    code,
+    string: (component, identifier, a) =>
+      lang !== 'en' && ROLE_WORDS.has(identifier) ? say(lang, `role.${identifier}`) : string(component, identifier, a),
+  }
 }
 
 function newsOf(
