@@ -41,7 +41,7 @@ const MAILS_A_MINUTE = 100
 const MINUTE = 60_000
 
 /** Milliseconds between two looks at the outbox: another process may have put something there. */
-const LOOK_EVERY = 2_000
+const LOOK_EVERY = 1_000
 
 /** Milliseconds until what was not taken is tried again: twice as long after each try. */
 const FIRST_PAUSE = 2_000

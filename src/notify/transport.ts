@@ -52,7 +52,7 @@ export async function openTransport(settings: MailSettings, patience: Patience =
     if (path === undefined) throw new Problem('mail-server-missing', {}, EXIT.configuration)
     return transportOf(createTransport({ sendmail: true, newline: 'unix', path, ...compose }), settings, path)
   }
-  let failure: unknown
+  let failure: Problem | undefined
   for (const server of route.servers) {
     const transport = createTransport({
       ...smtpOptions(server, patience),
@@ -66,7 +66,8 @@ export async function openTransport(settings: MailSettings, patience: Patience =
       return transportOf(transport, settings, whereOf(server))
     } catch (error) {
       transport.close()
-      failure ??= serverTrouble(error, whereOf(server))
+      // That one is not there says less than that another does not let us in.
+      if (failure === undefined || failure.code === UNREACHABLE) failure = serverTrouble(error, whereOf(server))
     }
   }
   throw failure
@@ -165,9 +166,10 @@ function meaningOf(error: unknown, where: string): unknown {
   return serverTrouble(error, where)
 }
 
+const UNREACHABLE = 'mail-server-unreachable'
+
 function serverTrouble(error: unknown, where: string): Problem {
   const { code, message } = error as SmtpError
-  const sentence =
-    code === 'EAUTH' ? 'mail-login-refused' : code === 'ETLS' ? 'mail-tls-failed' : 'mail-server-unreachable'
+  const sentence = code === 'EAUTH' ? 'mail-login-refused' : code === 'ETLS' ? 'mail-tls-failed' : UNREACHABLE
   return new Problem(sentence, { where, reason: message }, EXIT.unavailable, error)
 }
