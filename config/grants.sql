@@ -52,7 +52,7 @@ GRANT INSERT ON `mdl_task_adhoc` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT ON `mdl_tool_monitor_events` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_tool_monitor_rules` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, UPDATE ON `mdl_tool_monitor_subscriptions` TO 'moodle-syncd'@'localhost';
-GRANT SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename) ON `mdl_user` TO 'moodle-syncd'@'localhost';
+GRANT SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, auth, confirmed, suspended, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename) ON `mdl_user` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `mdl_user_enrolments` TO 'moodle-syncd'@'localhost';
 GRANT SELECT, DELETE ON `mdl_user_lastaccess` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_user_preferences` TO 'moodle-syncd'@'localhost';

@@ -41,10 +41,13 @@ INSERT INTO {prefix}config_plugins (plugin, name, value) VALUES
   ('enrol_meta', 'unenrolaction', '3'),
   ('message', 'popup_provider_moodle_enrolcoursewelcomemessage_locked', '0'),
   ('message', 'email_provider_moodle_enrolcoursewelcomemessage_locked', '0'),
-  ('message', 'message_provider_moodle_enrolcoursewelcomemessage_enabled', 'popup,email');
+  ('message', 'message_provider_moodle_enrolcoursewelcomemessage_enabled', 'popup,email'),
+  ('message', 'popup_provider_enrol_flatfile_flatfile_enrolment_locked', '0'),
+  ('message', 'email_provider_enrol_flatfile_flatfile_enrolment_locked', '0'),
+  ('message', 'message_provider_enrol_flatfile_flatfile_enrolment_enabled', 'popup,email');
 
 INSERT INTO {prefix}message_processors (id, name, enabled) VALUES (1, 'email', 1), (2, 'popup', 1);
-INSERT INTO {prefix}message_providers (id, name, component) VALUES (1, 'enrolcoursewelcomemessage', 'moodle');
+INSERT INTO {prefix}message_providers (id, name, component) VALUES (1, 'enrolcoursewelcomemessage', 'moodle'), (2, 'flatfile_enrolment', 'enrol_flatfile');
 INSERT INTO {prefix}modules (id, name) VALUES (1, 'forum'), (2, 'quiz'), (3, 'assign');
 
 -- Roles: the eight of an installation

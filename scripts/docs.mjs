@@ -147,6 +147,7 @@ function otherSentences() {
   const heads = {
     'check.': 'Findings of check',
     'configuration.': 'Faults of a configuration',
+    'notice.': 'What administrators are told',
     'undo.left.': 'What an undo leaves as it is',
   }
   return Object.entries(heads)

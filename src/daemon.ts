@@ -16,6 +16,9 @@ import { type Election, enterElection } from './moodle/active.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { keepDropping } from './moodle/caches/notes.ts'
 import { answers } from './moodle/connect.ts'
+import { type Notice, tellAdministrators } from './notify/administrators.ts'
+import { watchForOutage } from './notify/outage.ts'
+import { keepSending, settleAbandonedMails } from './notify/sender.ts'
 import { addStandardFiles, openQueue } from './queue.ts'
 import { run } from './run.ts'
 import { arrivalsOf } from './store/arrivals.ts'
@@ -149,15 +152,22 @@ async function serve(
   if (signal.aborted) stopping.abort()
   const takesFiles = (): boolean => election.standing() === 'active' || election.standing() === 'unknown'
   const closing: (() => unknown)[] = []
+  const isThere = () => answers(config.moodle.database, stop)
   try {
     await tidyStore(store, now())
     closing.push(keepDropping({ drop: openCaches(config), folder: store.folder.running, log }))
+
+    const ground = { config, store, log, lang }
+    const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
+    // Last but one to stop: the end of a run may still have something to tell.
+    closing.push(keepSending(ground))
 
     const queue = openQueue({
       config,
       store,
       log,
-      runFile: (request, runLog) => run(request, { config, store, log: runLog, lang }),
+      runFile: (request, runLog) => run(request, { ...ground, log: runLog }),
+      tell,
       newId: randomUUID,
       now,
       signal: stop,
@@ -172,7 +182,7 @@ async function serve(
     await removeManifestsOf(intake.directory, store, arrived)
     await election.asked
     const isElsewhere = (): boolean => election.standing() === 'standby'
-    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, isElsewhere, log)
+    const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, isElsewhere, log, tell)
     if (silence !== null) closing.push(silence.close)
     const watch = await watchDirectory(
       {
@@ -180,6 +190,7 @@ async function serve(
         wholeness: { stableFor: intake.stableFor, doneFile: intake.doneFile },
         store,
         log,
+        tell,
         onArrival: ({ name, folder }) => {
           silence?.arrived()
           queue.add({ file: name, arrival: folder })
@@ -198,10 +209,14 @@ async function serve(
       })
       closing.push(() => runs.stop())
     }
-    const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
+    const cleaning = repeat(DAILY, log, async () => {
+      await clean(store, config.store.keepDays, log)
+      await settleAbandonedMails(ground, now())
+    })
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
 
+    closing.push(watchForOutage(isThere, tell))
     onUp()
     log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
     if (!stop.aborted) await new Promise(resolve => stop.addEventListener('abort', resolve))

@@ -6,6 +6,7 @@ import { basename } from 'node:path'
 import PQueue from 'p-queue'
 import type { Config } from './config/config.ts'
 import type { Logger } from './log.ts'
+import type { Notice } from './notify/administrators.ts'
 import { isPassing, tryUntilDone } from './patience.ts'
 import type { RunRequest, RunResult } from './run.ts'
 import { place, standardFiles } from './store/commands.ts'
@@ -20,6 +21,8 @@ export interface QueueGround {
   readonly log: Logger
   /** Runs one file. Throws a Problem where it cannot be done now. */
   readonly runFile: (request: RunRequest, log: Logger) => Promise<RunResult>
+  /** Tells administrators, and the log of the run; never throws. */
+  readonly tell: (notice: Notice, log: Logger) => Promise<void>
   readonly newId: () => string
   readonly now: () => Date
   /** Aborted: nothing more is begun, and the file that is being run is interrupted. */
@@ -111,9 +114,15 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob): Promise<void>
   } catch (error) {
     // Stopped while it was waiting: what has begun is noted in the store, and comes first at the next start.
     if (signal.aborted && isPassing(error)) return
-    log.error(
-      { event: 'run-failed', err: error },
-      'the run failed by a fault of the program; the file stays in the store',
+    await ground.tell(
+      {
+        event: 'run-failed',
+        level: 'error',
+        args: { file: job.file, run: begun.id },
+        fields: { err: error },
+        about: begun.id,
+      },
+      log,
     )
     await end(store, begun.id).catch(cause =>
       log.error({ event: 'store-failed', err: cause }, 'the store cannot be written'),

@@ -31,19 +31,23 @@ import {
   takeUp,
 } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
+import { probeTeachers } from './moodle/teachers.ts'
 import type { Recording } from './moodle/transaction.ts'
 import { tellAdministrators } from './notify/administrators.ts'
+import { tellTeachers } from './notify/teachers.ts'
 import { watchDepartures } from './plan/departures.ts'
 import type { Hold } from './plan/limits.ts'
+import type { Move } from './plan/moves.ts'
 import type { RowResult } from './plan/outcome.ts'
 import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } from './report/files.ts'
-import { commandOf } from './report/held.ts'
+import { commandOf, heldLines } from './report/held.ts'
 import { count, emptySummary, type Release, type Report, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
 import { bytesOf } from './store/bytes.ts'
 import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
 import { READ_FILE } from './store/move.ts'
+import { releaseMails } from './store/outbox.ts'
 import { outcomesPath } from './store/running.ts'
 import type { Store } from './store/store.ts'
 
@@ -154,10 +158,20 @@ async function refuse(run: Run, startedAt: Date): Promise<RunResult> {
   tellStart(run)
   const report = reportOf(run, startedAt)
   await request.onReport?.(report, noRows)
-  if (!request.simulate) await writeRefusal(ground.store, report, ground.lang)
-  const errors = inspection.errors.map(({ code }) => code)
-  ground.log.info({ event: 'file-refused', errors }, 'file refused')
   const reason = await text(reportAsText(report, noRows(), ground.lang))
+  const errors = inspection.errors.map(({ code }) => code)
+  if (request.simulate) ground.log.info({ event: 'file-refused', errors }, 'file refused')
+  else {
+    await writeRefusal(ground.store, report, ground.lang)
+    await tellAdministrators(ground, {
+      event: 'file-refused',
+      level: 'warn',
+      args: { file: request.name },
+      fields: { errors },
+      quoted: reason.trimEnd().split('\n'),
+      about: request.id,
+    })
+  }
   return { outcome: 'refused', startedAt, summary, reason, heldAs: null }
 }
 
@@ -218,11 +232,13 @@ async function hold(
   const report = reportOf(run, startedAt, { held, release })
   await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
   await request.onReport?.(report, outcomes.read)
-  tellAdministrators(ground.log, {
+  await tellAdministrators(ground, {
     event: 'file-held',
     level: 'warn',
     args: { file: request.name, command: commandOf(release) },
     fields: { held, report: files.text },
+    quoted: [...heldLines(report.file, ground.lang)].slice(0, -2),
+    about: request.id,
   })
   await finishRun(moodle, lease, 'held')
   return wasHeld(run, startedAt, files.held)
@@ -246,6 +262,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
     return wasHeld(run, startedAt, lease.reportFiles?.held ?? null)
   }
   if (lease.state === 'finished') {
+    await releaseMails(ground.store, id)
     await putJournalAway(ground.store, id, lease.journalBytes)
     await rm(path, { force: true })
     return finishedBefore(run, startedAt)
@@ -257,6 +274,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
       request.onProgress?.(run.summary.rows, inspection.rows)
       if (lease.state === 'running') {
         const facts = await loadFacts(moodle, ground.config)
+        if (ground.config.enrol.notifyTeachers) await probeTeachers(moodle, facts.settings)
         // Of a run that goes on, the guard has let all of it pass.
         const held = lease.last === null ? await holdIfNeeded(run, moodle, facts, lease) : null
         if (held !== null) {
@@ -284,7 +302,12 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
       const report = reportOf(run, startedAt, { retryFile: files.retry, canBeUndone: journalBytes !== null })
       await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
       await request.onReport?.(report, outcomes.read)
-      await finishRun(moodle, lease, 'finished')
+      const told = { id, file: name, startedAt, isUndo: false }
+      await finishRun(moodle, lease, 'finished', async () => {
+        if (ground.config.enrol.notifyTeachers && run.summary.applied > 0)
+          await tellTeachers(ground, moodle, told, movesIn(outcomes.read()))
+      })
+      await releaseMails(ground.store, id)
       await putJournalAway(ground.store, id, journalBytes)
       isOver = true
       return finished(run, startedAt)
@@ -292,6 +315,10 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   } finally {
     if (isOver) await rm(path, { force: true })
   }
+}
+
+async function* movesIn(results: AsyncIterable<RowResult>): AsyncGenerator<Move> {
+  for await (const { moves = [] } of results) yield* moves
 }
 
 /** A chunk's outcomes, and the way back, are on the disk before its changes and their checkpoint are committed together. */

@@ -31,6 +31,8 @@ import { withMoodleLock } from './moodle/lock.ts'
 import { loadSettings, loadSite } from './moodle/site.ts'
 import { findLeftMembers, type Left, takeBack, type Undone, type UndoRecording } from './moodle/undo.ts'
 import { rememberRows } from './moodle/undo-facts.ts'
+import { tellTeachers } from './notify/teachers.ts'
+import type { Move } from './plan/moves.ts'
 import { chooseReportFiles } from './report/files.ts'
 import {
   countUndone,
@@ -44,6 +46,7 @@ import { type RunGround, WAIT_FOR_OTHER_RUN } from './run.ts'
 import { replaceDurably } from './store/durable.ts'
 import { type Journal, putJournalAway, type ReadChanges, readingJournal, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
+import { releaseMails } from './store/outbox.ts'
 import { isBegun } from './store/running.ts'
 
 export interface UndoRequest {
@@ -205,12 +208,21 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
     await replaceDurably(files.text, stream => pipeline(undoAsText(report, outcomes.read(), lang), stream))
     await replaceDurably(files.json, stream => pipeline(undoAsJson(report, outcomes.read(), lang), stream))
     await request.onReport?.(report, outcomes.read)
-    await finishRun(moodle, lease, 'finished')
+    const told = { id, file: name, startedAt, isUndo: true }
+    await finishRun(moodle, lease, 'finished', async () => {
+      if (ground.config.enrol.notifyTeachers && undo.summary.applied > 0)
+        await tellTeachers(ground, moodle, told, movesIn(outcomes.read()))
+    })
+    await releaseMails(store, id)
     await putJournalAway(store, id, journalBytes)
     return ended(undo, startedAt, 'processed')
   })
   if (result.outcome === 'processed') await rm(path, { force: true })
   return result
+}
+
+async function* movesIn(outcomes: AsyncIterable<Undone>): AsyncGenerator<Move> {
+  for await (const { moves = [] } of outcomes) yield* moves
 }
 
 /** What became of a lot, and the way back, are on the disk before it is committed together with the checkpoint. */

@@ -64,6 +64,7 @@ describe('the tree', () => {
     ['mysql2', ['src/moodle/', 'src/demo/']],
     ['redis', ['src/moodle/caches/']],
     ['chokidar', ['src/intake/']],
+    ['nodemailer', ['src/notify/']],
     ['pino', ['src/log.ts']],
     ['php-parser', ['src/config/']],
     ['commander', ['src/cli.ts']],

@@ -8,7 +8,7 @@ import type { RunResult } from '../src/run.ts'
 import { type Arrival, arrivalsOf, arrive } from '../src/store/arrivals.ts'
 import { begunJobs } from '../src/store/running.ts'
 import { openStore, type Store } from '../src/store/store.ts'
-import { keptLog } from './intake/intake.ts'
+import { keptLog, tellingAdministrators } from './intake/intake.ts'
 import { filesIn, temporaryFolder } from './store/folder.ts'
 import { until } from './until.ts'
 
@@ -55,6 +55,7 @@ async function freshQueue(
       ran.push(`${id} ${name} ${await readFile(path, 'utf8')}`)
       return runFile(name, stop.signal)
     },
+    tell: (notice, log) => tellingAdministrators(store, log)(notice),
     newId: () => `run-${++ids}`,
     now: () => NOW,
     signal: stop.signal,

@@ -9,6 +9,7 @@ import { type Finding, ok, warning } from '../finding.ts'
 import { eachOnOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { diagnoseDatabase } from '../moodle/diagnosis.ts'
+import { diagnoseMail } from '../notify/diagnosis.ts'
 import { diagnoseFolders } from '../store/diagnosis.ts'
 import type { CommandContext } from './context.ts'
 
@@ -39,6 +40,7 @@ async function diagnose({ configPath, env, lang }: CommandContext): Promise<Find
     ...(await readableByOthers(configPath)),
     ...(await diagnoseFolders(config, process.getuid?.() ?? 0)),
     ...(await diagnoseDatabase(config, new Date())),
+    ...(await diagnoseMail(config)),
   ]
 }
 

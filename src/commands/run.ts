@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { createLog } from '../log.ts'
+import { sendForAWhile } from '../notify/sender.ts'
 import { tryUntilDone } from '../patience.ts'
 import { reportAsJson } from '../report/json.ts'
 import { lintAsText } from '../report/lint.ts'
@@ -35,6 +36,9 @@ export interface RunOptions {
 
 /** So long at least a run waits whose database goes away while it is at work: half a run is worse than a late one. */
 const WAIT_ONCE_BEGUN = 60_000
+
+/** Milliseconds in which mails are sent before the program ends; what is left is the daemon's. */
+export const SEND_FOR = 5_000
 
 /** A file that is to be run. */
 interface Subject {
@@ -185,6 +189,7 @@ async function one(
     // What is held already stays so.
     const staysHeld = isHeld && result.outcome === 'held'
     if (isStored && !simulate && !staysHeld) await conclude(store, config.store, path, result, result.startedAt)
+    if (!simulate) await sendForAWhile({ ...ground, log: runLog }, SEND_FOR)
     return exitStatus(result, reported ?? result.summary)
   } finally {
     // Nobody goes on with it.

@@ -4,11 +4,13 @@ import { pipeline } from 'node:stream/promises'
 import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus } from '../errors.ts'
 import { createLog } from '../log.ts'
+import { sendForAWhile } from '../notify/sender.ts'
 import { undoAsJson, undoAsText } from '../report/undo.ts'
 import { openStore } from '../store/store.ts'
 import { undo as takeBack } from '../undo.ts'
 import type { CommandContext } from './context.ts'
 import { showProgress } from './progress.ts'
+import { SEND_FOR } from './run.ts'
 
 export interface UndoOptions {
   readonly simulate: boolean
@@ -24,6 +26,7 @@ export async function undo(context: CommandContext, id: string, { simulate }: Un
   const store = await openStore(config.store.directory)
   // At a terminal the report tells all that a person wants to know, but for what is wrong.
   const log = createLog(stderr.isTTY ? { level: 'warn' } : config.log)
+  const ground = { config, store, log, lang }
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   process.once('SIGINT', abort).once('SIGTERM', abort)
@@ -42,8 +45,9 @@ export async function undo(context: CommandContext, id: string, { simulate }: Un
           return pipeline(pieces, stdout, { end: false })
         },
       },
-      { config, store, log, lang },
+      ground,
     )
+    if (!simulate) await sendForAWhile(ground, SEND_FOR)
     if (result.outcome === 'interrupted') return EXIT.tryLater
     return result.summary.failed > 0 ? EXIT.someRowsFailed : EXIT.done
   } finally {

@@ -130,7 +130,11 @@ export const OPTIONS = {
       true,
       'Mark the group memberships that a file makes, and never take anybody out of a group who was put into it by hand.',
     ),
-    notifyTeachers: option(boolean, true, 'Tell the teachers of a course what a file changed in it.'),
+    notifyTeachers: option(
+      boolean,
+      true,
+      'Tell the teachers of a course what a file changed in it: who came, who went; by mail, and by a notification in Moodle.',
+    ),
     defaultCommand: option(
       oneOf(COMMAND_WORDS),
       'add',
@@ -235,10 +239,6 @@ export type Values = ValuesOf<typeof OPTIONS>
  * Taking a line out of here is all it takes to enable a key.
  */
 const NOT_BUILT_YET: Readonly<Record<string, Written>> = {
-  'enrol.notifyTeachers': false,
-  'mail.smtp': null,
-  'mail.from': null,
-  'mail.admins': [],
   'web.listen': null,
 }
 

@@ -6,7 +6,7 @@ import type { BigIntStats } from 'node:fs'
 import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../log.ts'
-import { tellAdministrators } from '../notify/administrators.ts'
+import type { Notice } from '../notify/administrators.ts'
 import type { Arrival } from '../store/arrivals.ts'
 import { failedWith } from '../store/errno.ts'
 import { removeLeftOverLock, takeLock } from '../store/lock.ts'
@@ -22,6 +22,8 @@ export interface Intake {
   readonly wholeness: Wholeness
   readonly store: Store
   readonly log: Logger
+  /** Tells administrators; never throws. */
+  readonly tell: (notice: Notice) => Promise<void>
   /** Told of every file that was taken, in the order of arrival. */
   readonly onArrival: (arrival: Arrival) => void
   /** Whether files are to be taken here, now: another host may have the active daemon. */
@@ -177,17 +179,13 @@ async function agrees(
 }
 
 /** The feeders' lock: a look at it, and a word where it has been forgotten. */
-async function isHeldByFeeder({ directory, clock, log }: Intake, memory: Memory): Promise<boolean> {
+async function isHeldByFeeder({ directory, clock, tell }: Intake, memory: Memory): Promise<boolean> {
   const stats = await statsOf(join(directory, FEEDER_LOCK))
   if (stats === undefined) return false
   if (clock.now().getTime() - Number(stats.mtimeMs) > FEEDER_LOCK_STALE_MS) {
-    tellOnce(memory, FEEDER_LOCK, String(stats.mtimeNs), () =>
-      tellAdministrators(log, {
-        event: 'feeder-lock-stale',
-        level: 'warn',
-        args: { file: FEEDER_LOCK, since: new Date(Number(stats.mtimeMs)).toISOString() },
-      }),
-    )
+    const since = new Date(Number(stats.mtimeMs)).toISOString()
+    if (isNew(memory, FEEDER_LOCK, String(stats.mtimeNs)))
+      await tell({ event: 'feeder-lock-stale', level: 'warn', args: { file: FEEDER_LOCK, since }, about: since })
   }
   return true
 }
@@ -301,9 +299,14 @@ async function statsOf(path: string | Buffer): Promise<BigIntStats | undefined> 
 }
 
 function tellOnce(memory: Memory, key: string, what: string, tell: () => void): void {
-  if (memory.told.get(key) === what) return
+  if (isNew(memory, key, what)) tell()
+}
+
+/** Whether this has not been told of it last. */
+function isNew(memory: Memory, key: string, what: string): boolean {
+  if (memory.told.get(key) === what) return false
   memory.told.set(key, what)
-  tell()
+  return true
 }
 
 function soonest(a: number | null, b: number | null): number | null {

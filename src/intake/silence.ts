@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Logger } from '../log.ts'
-import { type Notice, tellAdministrators } from '../notify/administrators.ts'
+import type { Notice } from '../notify/administrators.ts'
 import { replaceDurably } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
@@ -62,12 +62,14 @@ export interface SilenceWatch {
 /**
  * @param expect milliseconds
  * @param isElsewhere whether files are taken by another host's daemon now; then nothing is known of them, and the time begins anew
+ * @param tell tells administrators; never throws
  */
 export async function watchForSilence(
   store: Store,
   expect: number,
   isElsewhere: () => boolean,
   log: Logger,
+  tell: (notice: Notice) => Promise<void>,
   now: () => number = Date.now,
 ): Promise<SilenceWatch> {
   const path = join(store.directory, 'feed.json')
@@ -88,8 +90,9 @@ export async function watchForSilence(
   }
   const become = (next: ReturnType<typeof judge>): void => {
     if (next.feed === feed) return
-    if (next.notice !== null) tellAdministrators(log, next.notice)
     feed = next.feed
+    const { notice } = next
+    if (notice !== null) writing = writing.then(() => tell(notice))
     note()
   }
   note()

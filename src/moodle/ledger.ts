@@ -156,8 +156,29 @@ export async function beginHolding(moodle: Moodle, lease: Lease, files: ReportFi
   await change(moodle, lease, 'report_files = ?', [JSON.stringify(files)])
 }
 
-export async function finishRun(moodle: Moodle, lease: Lease, as: 'finished' | 'held'): Promise<void> {
-  await change(moodle, lease, 'state = ?', [as])
+/** @param also is done in the same transaction */
+export async function finishRun(
+  moodle: Moodle,
+  lease: Lease,
+  as: 'finished' | 'held',
+  also: () => Promise<void> = async () => {},
+): Promise<void> {
+  const { connection } = moodle
+  await connection.query('START TRANSACTION')
+  try {
+    await also()
+    await change(moodle, lease, 'state = ?', [as])
+    await connection.query('COMMIT')
+  } catch (error) {
+    await connection.query('ROLLBACK').catch(() => {})
+    throw error
+  }
+}
+
+/** Of these runs, those that have come to their end. */
+export async function finishedAmong(moodle: Moodle, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await select<[string]>(moodle, "SELECT id FROM syncd_run WHERE state = 'finished' AND id IN (?)", [ids])
+  return new Set(rows.map(([id]) => id))
 }
 
 /** Whether a file of exactly this content was held, and may be released. */

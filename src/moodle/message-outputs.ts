@@ -13,9 +13,14 @@ const AIRNOTIFIER_SETTINGS = [
 /** As PHP takes a setting's text for true. */
 export const isTrue = (value: string | undefined): boolean => value !== undefined && value !== '' && value !== '0'
 
+/** Before Moodle 4.0, settings and preferences were others for who was logged in, and a site permitted outputs one by one. */
+const SIMPLE_SINCE = 2022041900
+
 /**
  * Loads the outputs that apply. `message_send`
+ * Of a Moodle before 4.0, those for who is not logged in: a run does not look who is.
  * @param provider component and name of the kind of message: `moodle_enrolcoursewelcomemessage`
+ * @param otherwise what the site is taken to say where it says nothing: the names of outputs, with commas
  * @returns the names of a person's outputs; `emailStopped` is `user.emailstop`
  */
 export async function loadOutputs(
@@ -23,8 +28,10 @@ export async function loadOutputs(
   settings: Settings,
   provider: string,
   userIds: readonly number[],
+  otherwise = '',
 ): Promise<(userId: number, emailStopped: boolean) => string[]> {
-  const preference = `message_provider_${provider}_enabled`
+  const isSimple = Number(settings('', 'version') ?? 0) >= SIMPLE_SINCE
+  const preference = `message_provider_${provider}_${isSimple ? 'enabled' : 'loggedoff'}`
   const processors = await select<[string]>(
     moodle,
     `SELECT name FROM ${table(moodle, 'message_processors')} WHERE enabled = 1 ORDER BY id`,
@@ -36,13 +43,17 @@ export async function loadOutputs(
       [preference, userIds],
     ),
   )
-  const byDefault = listOf(settings('message', preference))
+  const byDefault = listOf(settings('message', preference) ?? otherwise)
   const outputs = processors
-    .map(([name]) => ({
-      name,
-      isLocked: isTrue(settings('message', `${name}_provider_${provider}_locked`)),
-      isDefault: byDefault.includes(name),
-    }))
+    .map(([name]) => {
+      if (isSimple) {
+        const isLocked = isTrue(settings('message', `${name}_provider_${provider}_locked`))
+        return { name, isLocked, isDefault: byDefault.includes(name) }
+      }
+      const permitted = settings('message', `${name}_provider_${provider}_permitted`) ?? 'permitted'
+      const isLocked = permitted !== 'permitted'
+      return { name, isLocked, isDefault: isLocked ? permitted === 'forced' : byDefault.includes(name) }
+    })
     .filter(
       ({ name }) => name !== 'airnotifier' || AIRNOTIFIER_SETTINGS.every(setting => isTrue(settings('', setting))),
     )

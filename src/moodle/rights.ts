@@ -56,7 +56,7 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   tool_monitor_subscriptions: ['SELECT', 'UPDATE'],
   // Not the password hashes, and whatever else is in there.
   user: [
-    'SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename)',
+    'SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, auth, confirmed, suspended, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename)',
   ],
   user_enrolments: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   user_lastaccess: ['SELECT', 'DELETE'],

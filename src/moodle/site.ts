@@ -41,6 +41,15 @@ export const listOf = (value: string | undefined): string[] =>
     .map(word => word.trim())
     .filter(word => word !== '')
 
+/** The short name of the site: that of its front page. null: there is none. */
+export async function loadSiteName(moodle: Moodle): Promise<string | null> {
+  const [[name] = [null]] = await select<[string]>(
+    moodle,
+    `SELECT shortname FROM ${table(moodle, 'course')} WHERE category = 0 ORDER BY id LIMIT 1`,
+  )
+  return name
+}
+
 /** What planning must know of the site. */
 export async function loadSite(moodle: Moodle, settings: Settings, config: Config): Promise<Site> {
   const admins = listOf(settings('', 'siteadmins')).map(Number)

@@ -3,10 +3,12 @@
  * A row is touched only where it still is as the run left it. What somebody has changed since stays, and is told.
  */
 import type { Config } from '../config/config.ts'
+import { type Move, standingOf } from '../plan/moves.ts'
 import { change, type DirtyFlag, emptyTable, insert, type Site } from '../plan/world.ts'
 import { EVENTS, gatherStale, type StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
 import type { Moodle } from './connect.ts'
+import { findEnrolments } from './enrolled.ts'
 import type { Change, Keep } from './journal.ts'
 import { isRefusal, tryAgain } from './transaction.ts'
 import {
@@ -77,6 +79,8 @@ export interface Undone {
   readonly left: readonly Left[]
   /** Who has lost an enrolment, and so may be left in groups. */
   readonly unenrolled: readonly PersonInCourse[]
+  /** What it was to people in courses; for the mail to teachers. None where nobody is told. */
+  readonly moves?: readonly Move[]
 }
 
 /** Keeps what became of a lot together with what was done: both are committed, or neither. */
@@ -131,7 +135,7 @@ async function tryLot(ground: UndoGround, changes: readonly Change[], now: numbe
   const lot: Lot = { ground, keep: recording.begin(), oneByOne, restored: [], left: [], unchanged: 0 }
   if (simulate) {
     for (const change of changes) await reverse(lot, change)
-    const undone = await conclude(lot, await findCourses(moodle, [...lot.restored, ...lot.left]))
+    const undone = await conclude(lot, await findCourses(moodle, [...lot.restored, ...lot.left]), now)
     await recording.record(undone)
     recording.committed()
     return undone
@@ -142,7 +146,7 @@ async function tryLot(ground: UndoGround, changes: readonly Change[], now: numbe
   try {
     for (const change of changes) await reverse(lot, change)
     const courses = await findCourses(moodle, [...lot.restored, ...lot.left])
-    undone = await conclude(lot, courses)
+    undone = await conclude(lot, courses, now)
     await markDirty(lot, now)
     stale = staleBy(lot, courses)
     await staleCaches.note(stale)
@@ -357,7 +361,7 @@ function staleBy({ restored }: Lot, courses: ReadonlyMap<RowOf, number>): StaleK
 }
 
 /** What became of a lot, with names for people. */
-async function conclude(lot: Lot, courses: ReadonlyMap<RowOf, number>): Promise<Undone> {
+async function conclude(lot: Lot, courses: ReadonlyMap<RowOf, number>, now: number): Promise<Undone> {
   const { ground, restored, left, unchanged } = lot
   const changes: Partial<Record<UndoWord, number>> = {}
   const unenrolled: PersonInCourse[] = []
@@ -368,7 +372,46 @@ async function conclude(lot: Lot, courses: ReadonlyMap<RowOf, number>): Promise<
       unenrolled.push({ userId: Number(one.row.userid), courseId })
     }
   }
-  return { applied: restored.length, unchanged, changes, left: await describe(ground, left, courses), unenrolled }
+  return {
+    applied: restored.length,
+    unchanged,
+    changes,
+    left: await describe(ground, left, courses),
+    unenrolled,
+    ...(ground.simulate || !ground.config.enrol.notifyTeachers ? {} : { moves: await findMoves(lot, courses, now) }),
+  }
+}
+
+/** The tables whose rows tell who is in a course, and as what. */
+const TOLD_TO_TEACHERS: ReadonlySet<string> = new Set(['user_enrolments', 'role_assignments', 'groups_members'])
+
+/** Where people stand in courses now, and stood before this lot: their enrolments now, with what the lot did to them reversed. */
+async function findMoves({ ground, restored }: Lot, courses: ReadonlyMap<RowOf, number>, now: number): Promise<Move[]> {
+  const people = new Map<string, PersonInCourse & { readonly done: Lot['restored'] }>()
+  for (const one of restored) {
+    const courseId = courses.get(one)
+    if (courseId === undefined || one.word === null || !TOLD_TO_TEACHERS.has(one.table)) continue
+    const userId = Number(one.row.userid)
+    const key = `${courseId}:${userId}`
+    const person = people.get(key) ?? { userId, courseId, done: [] }
+    people.set(key, person)
+    if (one.table === 'user_enrolments') person.done.push(one)
+  }
+  const enrolmentsOf = await findEnrolments(ground.moodle, [...people.values()])
+  return [...people.values()].map(({ userId, courseId, done }) => {
+    if (done.length === 0) return { userId, courseId }
+    const there = enrolmentsOf(userId, courseId)
+    const before = new Map(there.map(({ id, status, timeEnd }) => [id, { status, timeEnd }]))
+    for (const { row, did, word } of done) {
+      const id = idOf(row)
+      const status = Number(row.status)
+      const was = word === 'suspended' || word === 'reactivated' ? 1 - status : status
+      if (did === 'deleted') before.delete(id)
+      else before.set(id, { status: was, timeEnd: Number(row.timeend) })
+    }
+    const [was, is] = [standingOf(before.values(), now), standingOf(there, now)]
+    return was === is ? { userId, courseId } : { userId, courseId, was, is }
+  })
 }
 
 /** Memberships of people who have lost their last enrolment in the course by an undo, once all of it is done. */

@@ -1,10 +1,11 @@
 /** How the course welcome message reads: in the language of whom all is done in the name of, with its placeholders filled. */
 import type { Course, World } from '../plan/world.ts'
-import { type Moodle, select, table } from './connect.ts'
+import { select, table } from './connect.ts'
 import type { Needs } from './consequences/consequence.ts'
 import { type Language, loadLanguage } from './language.ts'
+import { loadRoleNames } from './role-names.ts'
 import { listOf, type Settings, timeZoneOf } from './site.ts'
-import { formatString, fullName, type PersonNames, phpTrim, replaceInTurn, textToHtml, userDate } from './text.ts'
+import { formatString, fullName, type PersonNames, replaceInTurn, textToHtml, userDate } from './text.ts'
 
 /** From Moodle 5.1 on a text may name the course's page and its beginning. */
 const COURSE_PLACEHOLDERS_FROM = 2025100600
@@ -62,7 +63,12 @@ export async function loadWelcomeTexts(
   const loading = languages.get(settings) ?? loadActorsLanguage(needs, world)
   languages.set(settings, loading)
   const language = await loading
-  const roleName = await loadRoleNames(moodle, courses, language)
+  const roleName = await loadRoleNames(
+    moodle,
+    courses.flatMap(({ context }) => context?.id ?? []),
+    language,
+    true,
+  )
   const startOf = await loadStarts(needs)
   const wwwroot = config.moodle.wwwroot ?? ''
   if (wwwroot === '') {
@@ -98,7 +104,14 @@ export async function loadWelcomeTexts(
       const values = { ...about, fullname, alternativefullname, ...to.names }
       return language.string('enrol', 'customwelcomemessageplaceholder', values)
     }
-    const values = { ...about, fullname, email: to.email, firstname, lastname, courserole: roleName(roleId, course) }
+    const values = {
+      ...about,
+      fullname,
+      email: to.email,
+      firstname,
+      lastname,
+      courserole: roleName(roleId, course.context?.id ?? null),
+    }
     return replaceInTurn(
       text,
       Object.entries(values).map(([name, value]) => [`{$a->${name}}`, value]),
@@ -140,51 +153,4 @@ async function loadStarts({ moodle, settings, courseIds }: Needs): Promise<(cour
     ]),
   )
   return courseId => starts.get(courseId) ?? 0
-}
-
-/** The standard roles that have no name of their own are named in the language. */
-const NAMES_OF_ROLES: Readonly<Record<string, readonly ['moodle' | 'role', string]>> = {
-  manager: ['role', 'manager'],
-  coursecreator: ['moodle', 'coursecreators'],
-  editingteacher: ['moodle', 'defaultcourseteacher'],
-  teacher: ['moodle', 'noneditingteacher'],
-  student: ['moodle', 'defaultcoursestudent'],
-  guest: ['moodle', 'guest'],
-  user: ['moodle', 'authenticateduser'],
-  frontpage: ['role', 'frontpageuser'],
-}
-
-/** What a role is called in a course. `role_get_name` */
-async function loadRoleNames(
-  moodle: Moodle,
-  courses: readonly Course[],
-  language: Language,
-): Promise<(roleId: number, course: Course) => string> {
-  const roles = new Map<number, { readonly shortname: string; readonly name: string }>()
-  for (const [id, shortname, name] of await select<[number, string, string]>(
-    moodle,
-    `SELECT id, shortname, name FROM ${table(moodle, 'role')}`,
-  )) {
-    roles.set(id, { shortname, name })
-  }
-  const inCourses = new Map<string, string>()
-  const contexts = courses.flatMap(({ context }) => context?.id ?? [])
-  for (const [contextId, roleId, name] of contexts.length === 0
-    ? []
-    : await select<[number, number, string]>(
-        moodle,
-        `SELECT contextid, roleid, name FROM ${table(moodle, 'role_names')} WHERE contextid IN (?)`,
-        [contexts],
-      )) {
-    inCourses.set(`${contextId}:${roleId}`, name)
-  }
-  return (roleId, course) => {
-    const role = roles.get(roleId)
-    if (role === undefined) return ''
-    const inCourse = inCourses.get(`${course.context?.id}:${roleId}`) ?? ''
-    const given = phpTrim(inCourse) === '' ? role.name : inCourse
-    if (phpTrim(given) !== '') return formatString(given, true)
-    const [component, identifier] = NAMES_OF_ROLES[role.shortname] ?? []
-    return component === undefined || identifier === undefined ? role.shortname : language.string(component, identifier)
-  }
 }

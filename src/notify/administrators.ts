@@ -1,21 +1,90 @@
 /**
- * What administrators are told, whether or not they look into the log: every such thing is told here, and nowhere else.
- * Its sentence is `notice.<event>`.
+ * What administrators are told, whether or not they look into the log: every such thing is told here, and nowhere else, in the
+ * log and by mail. Its sentence is `notice.<event>`, what stands in the list of mails `notice-subject.<event>`.
  */
+import { randomUUID } from 'node:crypto'
+import type { Config } from '../config/config.ts'
 import type { MessageArguments } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { say } from '../messages/say.ts'
+import { eachOnOneLine } from '../messages/one-line.ts'
+import { type Lang, say } from '../messages/say.ts'
+import { type Mail, putMail } from '../store/outbox.ts'
+import type { Store } from '../store/store.ts'
+import { type Letter, letterAsHtml, letterAsText } from './letter.ts'
+import { hostOf } from './mail-settings.ts'
 
 export interface Notice {
-  readonly event: 'file-held' | 'feed-silent' | 'feed-back' | 'feeder-lock-stale'
+  readonly event:
+    | 'database-away'
+    | 'database-back'
+    | 'feed-back'
+    | 'feed-silent'
+    | 'feeder-lock-stale'
+    | 'file-held'
+    | 'file-refused'
+    | 'mail-undeliverable'
+    | 'run-failed'
   readonly level: 'info' | 'warn' | 'error'
   /** Fill the sentence, and are fields of the line in the log. */
   readonly args: MessageArguments
   /** More fields for the log. */
   readonly fields?: object
+  /** What the mail quotes: lines of a report, a command; in the language of the administrators. */
+  readonly quoted?: readonly string[]
+  /** What it is about: told again of the same, as after a crash, it is the same mail. Without: each is another. */
+  readonly about?: string
 }
 
-/** Tells administrators. The log is in English, as all of it. */
-export function tellAdministrators(log: Logger, { event, level, args, fields }: Notice): void {
+export interface AdministratorsGround {
+  readonly config: { readonly mail: Config['mail']; readonly moodle: Pick<Config['moodle'], 'wwwroot'> }
+  readonly store: Store
+  readonly log: Logger
+  /** Of the mails. */
+  readonly lang: Lang
+}
+
+/**
+ * Tells administrators. The log is in English, as all of it. Never throws: a mail that cannot be put to the others is told in
+ * the log, as it would be without an address.
+ */
+export async function tellAdministrators(ground: AdministratorsGround, notice: Notice): Promise<void> {
+  const { config, store, log, lang } = ground
+  const { event, level, args, fields, about = randomUUID() } = notice
   log[level]({ event, ...args, ...fields }, say('en', `notice.${event}`, args))
+  const { admins } = config.mail
+  if (admins.length === 0) return
+  const letter = letterOf(notice, lang)
+  const subject = say(lang, `notice-subject.${event}`, eachOnOneLine(args))
+  const date = new Date().toISOString()
+  try {
+    for (const [at, address] of admins.entries()) {
+      const name = `${event}-${about}-${at + 1}`
+      const mail: Mail = {
+        messageId: `<${name}@${hostOf(config.moodle.wwwroot)}>`,
+        date,
+        to: { name: '', address },
+        fromName: 'moodle-syncd',
+        subject,
+        text: letterAsText(letter),
+        html: letterAsHtml(letter),
+        isNotice: true,
+      }
+      await putMail(store, name, mail)
+    }
+  } catch (error) {
+    log.error({ event: 'store-failed', err: error }, 'a mail to administrators cannot be written')
+  }
+}
+
+function letterOf({ event, args, quoted = [] }: Notice, lang: Lang): Letter {
+  const sentence = say(lang, `notice.${event}`, eachOnOneLine(args))
+  return {
+    lang,
+    heading: say(lang, `notice-subject.${event}`, eachOnOneLine(args)),
+    lead: sentence.charAt(0).toLocaleUpperCase(lang) + sentence.slice(1),
+    link: null,
+    sections: [],
+    quoted,
+    foot: [say(lang, 'notice-mail.why')],
+  }
 }

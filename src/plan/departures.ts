@@ -3,10 +3,8 @@
  * planned, and changes nothing. Pure.
  */
 import type { CommandRow } from '../file/types.ts'
+import { type Standing, standingOf } from './moves.ts'
 import { type Course, type Enrolment, type Observer, type Participant, participant, type World } from './world.ts'
-
-/** What a person was in a course before the file. */
-type Before = 'absent' | 'inactive' | 'active'
 
 export interface Departures {
   /** Listens to all chunks of a simulated run, whose world remembers everybody whom it changes. */
@@ -21,14 +19,12 @@ export interface Departures {
 /** @param time an enrolment that has ended by then is not active */
 export function watchDepartures(time: Date): Departures {
   const now = time.getTime() / 1000
-  const before = new Map<Participant, Before>()
-  const isActive = ({ status, timeEnd }: Enrolment): boolean => status === 0 && (timeEnd === 0 || timeEnd > now)
-  const isAnyActive = (enrolments: Iterable<Enrolment>): boolean => [...enrolments].some(isActive)
+  const before = new Map<Participant, Standing>()
   const meet = ({ instance, userId }: Enrolment, world: World, made: Enrolment | null): void => {
     const person = participant(world, instance.course, userId)
     if (before.has(person)) return
     const enrolments = [...person.enrolments].filter(enrolment => enrolment !== made)
-    before.set(person, enrolments.length === 0 ? 'absent' : isAnyActive(enrolments) ? 'active' : 'inactive')
+    before.set(person, standingOf(enrolments, now))
   }
   return {
     observer: {
@@ -40,7 +36,8 @@ export function watchDepartures(time: Date): Departures {
       const counts = new Map<Course, number>()
       for (const [{ course, enrolments }, was] of before) {
         if (was === 'absent') continue
-        const isOut = enrolments.size === 0 || (was === 'active' && !isAnyActive(enrolments))
+        const is = standingOf(enrolments, now)
+        const isOut = is === 'absent' || (was === 'active' && is === 'inactive')
         if (isOut) counts.set(course, (counts.get(course) ?? 0) + 1)
       }
       return counts

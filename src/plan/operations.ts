@@ -2,8 +2,9 @@
  * Moodle's own functions, on the world in memory: each changes rows and raises events as its namesake in Moodle does,
  * in the same order. Nothing else changes enrolments, roles or groups, so that no consequence can be forgotten.
  */
+import { type Standing, standingOf } from './moves.ts'
 import type {
-  Change,
+  ChangeWord,
   Course,
   Enrolment,
   EnrolmentValues,
@@ -30,8 +31,8 @@ export function raise(world: World, event: MoodleEvent): void {
   world.waitingEvents.length = 0
 }
 
-const note = (world: World, word: Change['word'], course: Course): void => {
-  world.changes.push({ word, courseId: course.id })
+function note(world: World, word: ChangeWord, course: Course, userId: number | null, was?: Standing): void {
+  world.changes.push({ word, courseId: course.id, userId, ...(was === undefined ? {} : { was }) })
 }
 
 /** `mark_user_dirty`, table cache_flags: without it, who is logged in keeps the old rights. */
@@ -86,8 +87,10 @@ export function enrol(
     timeCreated: world.now,
     timeModified: world.now,
   })
-  participant(world, course, userId).enrolments.add(enrolment)
-  note(world, 'enrolled', course)
+  const { enrolments } = participant(world, course, userId)
+  const was = standingOf(enrolments, world.now)
+  enrolments.add(enrolment)
+  note(world, 'enrolled', course, userId, was)
   raise(world, { name: 'user-enrolment-created', enrolment })
   for (const observer of world.observers) observer.afterEnrolling?.(enrolment, roleId, world)
   return enrolment
@@ -102,10 +105,11 @@ export function updateEnrolment(world: World, enrolment: Enrolment, values: Part
   const { course } = enrolment.instance
   ensureContext(world, course)
   for (const observer of world.observers) observer.beforeUpdating?.(enrolment, next, world)
+  const was = standingOf(participant(world, course, enrolment.userId).enrolments, world.now)
   change(world.enrolments, enrolment, { ...next, modifierId: world.site.actorId, timeModified: world.now })
   markDirty(world, enrolment.userId)
-  if (statusDiffers) note(world, next.status === 0 ? 'reactivated' : 'suspended', course)
-  if (timesDiffer) note(world, 'enrolment-updated', course)
+  if (statusDiffers) note(world, next.status === 0 ? 'reactivated' : 'suspended', course, enrolment.userId, was)
+  if (timesDiffer) note(world, 'enrolment-updated', course, enrolment.userId, was)
   raise(world, { name: 'user-enrolment-updated', enrolment })
   return true
 }
@@ -125,9 +129,10 @@ export function unenrol(world: World, enrolment: Enrolment): void {
     if (assignment.component === component && assignment.itemId === instance.id) unassignRole(world, assignment)
   }
   const was = { ...enrolment }
+  const standing = standingOf(person.enrolments, world.now)
   remove(world.enrolments, enrolment)
   person.enrolments.delete(enrolment)
-  note(world, 'unenrolled', course)
+  note(world, 'unenrolled', course, userId, standing)
   const last = person.enrolments.size === 0
   if (last) {
     for (const assignment of rolesInOrder(person)) unassignRole(world, assignment)
@@ -168,7 +173,7 @@ export function assignRole(
   const assignment = insert(world.roleAssignments, { id: null, fate: 'new', course, userId, roleId, component, itemId })
   person.roles.add(assignment)
   markDirty(world, userId)
-  note(world, 'role-assigned', course)
+  note(world, 'role-assigned', course, userId)
   raise(world, { name: 'role-assigned', assignment })
   for (const observer of world.observers) observer.afterRoleChange?.(assignment, world)
   return true
@@ -180,7 +185,7 @@ export function unassignRole(world: World, assignment: RoleAssignment): void {
   remove(world.roleAssignments, assignment)
   participant(world, assignment.course, assignment.userId).roles.delete(assignment)
   markDirty(world, assignment.userId)
-  note(world, 'role-removed', assignment.course)
+  note(world, 'role-removed', assignment.course, assignment.userId)
   raise(world, { name: 'role-unassigned', assignment })
   for (const observer of world.observers) observer.afterRoleChange?.(assignment, world)
 }
@@ -192,7 +197,7 @@ export function createGroup(world: World, course: Course, name: string, key: str
   const equal = course.groups.get(key)
   if (equal === undefined) course.groups.set(key, [group])
   else equal.push(group)
-  note(world, 'group-created', course)
+  note(world, 'group-created', course, null)
   raise(world, { name: 'group-created', group })
   return group
 }
@@ -205,7 +210,7 @@ export function addMember(world: World, group: Group, userId: number, component:
   const membership = insert(world.memberships, { id: null, fate: 'new', group, userId, component, itemId })
   person.memberships.set(group, membership)
   change(world.groups, group, { timeModified: world.now })
-  note(world, 'group-member-added', group.course)
+  note(world, 'group-member-added', group.course, userId)
   raise(world, { name: 'group-member-added', membership })
   return true
 }
@@ -217,6 +222,6 @@ export function removeMember(world: World, membership: Membership): void {
   remove(world.memberships, membership)
   participant(world, group.course, membership.userId).memberships.delete(group)
   change(world.groups, group, { timeModified: world.now })
-  note(world, 'group-member-removed', group.course)
+  note(world, 'group-member-removed', group.course, membership.userId)
   raise(world, { name: 'group-member-removed', membership })
 }

@@ -1,6 +1,7 @@
 /** What became of a row, as plain data: what reports are made of. */
 import type { MessageArguments } from '../errors.ts'
 import type { Place, ReadingErrorCode } from '../file/types.ts'
+import type { Move } from './moves.ts'
 import type { ChangeWord } from './world.ts'
 
 export type RowErrorCode =
@@ -45,6 +46,8 @@ export interface RowResult {
   readonly changes: readonly ChangeWord[]
   /** Whom and which course it is about: ids. Of a row that has changed something. */
   readonly about?: { readonly userId: number; readonly courseId: number }
+  /** What it was to people in courses, linked ones too; for the mail to teachers. Of a row that has changed something. */
+  readonly moves?: readonly Move[]
   /** Where it was asked for: what the row means. */
   readonly explanation?: Explanation
 }

@@ -7,6 +7,7 @@ import type { CommandRow, Row } from '../file/types.ts'
 import { applyCommand } from './command.ts'
 import { explainFailure, explainRow } from './explain.ts'
 import { applyGroups } from './groups.ts'
+import { movesOf } from './moves.ts'
 import type { Explanation, RowErrorCode, RowResult, RowWarning } from './outcome.ts'
 import { timesThen } from './times.ts'
 import type { Course, Enrolment, Found, Instance, Role, World } from './world.ts'
@@ -72,7 +73,8 @@ export function planRow(row: Row, world: World, rules: Rules): RowResult {
   if (world.changes.length === 0)
     return { place, outcome: 'unchanged', warnings: distinct(warnings), changes, ...explanation }
   const about = { userId: resolved.userId, courseId }
-  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, ...explanation }
+  const moves = movesOf(world)
+  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, moves, ...explanation }
 }
 
 /** The row's names looked up and its conditions held, or the first of its errors in the order of the specification. */

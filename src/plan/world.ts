@@ -4,6 +4,8 @@
  * Pure: filled by `moodle/world.ts`, changed by `operations.ts`, written by `moodle/write.ts`. No I/O here.
  */
 
+import type { Standing } from './moves.ts'
+
 /**
  * What is to become of a row of the database.
  * `passing`: made and removed within this chunk. It is written and deleted all the same where the log speaks of its id.
@@ -268,6 +270,10 @@ export type ChangeWord =
 export interface Change {
   readonly word: ChangeWord
   readonly courseId: number
+  /** null: it is about nobody. */
+  readonly userId: number | null
+  /** Where the person stood before, if it is about an enrolment. */
+  readonly was?: Standing
 }
 
 const participantKey = (courseId: number, userId: number): string => `${courseId}:${userId}`

@@ -1,4 +1,4 @@
-/** How long archives, reports, retry files, refused files and journals are kept. Command files that wait are never thrown away. */
+/** How long archives, reports, retry files, refused files, undelivered mails and journals are kept. Command files that wait are never thrown away. */
 import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory } from './durable.ts'
@@ -6,7 +6,7 @@ import { failedWith } from './errno.ts'
 import { stampedAt } from './names.ts'
 import type { Store } from './store.ts'
 
-const KEPT_FOR_A_TIME = ['archives', 'reports', 'retry', 'refused'] as const
+const KEPT_FOR_A_TIME = ['archives', 'reports', 'retry', 'refused', 'undelivered'] as const
 
 const DAY_MS = 86_400_000
 

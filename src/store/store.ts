@@ -24,6 +24,10 @@ export const FOLDERS = [
   'arrivals',
   /** What has begun and is not concluded: `<run>.json`. */
   'running',
+  /** Mails that are to be sent: `<run>/<mail>.json`, or `<mail>.json`. */
+  'outbox',
+  /** Mails that could not be delivered, with the reason. */
+  'undelivered',
 ] as const
 
 export type Folder = (typeof FOLDERS)[number]
@@ -43,6 +47,10 @@ export const FOLDER_MODE = 0o750
 
 /** The ending of what became of a run's rows so far: `<run>.outcomes`, in `running/`. */
 export const OUTCOMES = '.outcomes'
+
+/** The ending of the folder of a run's mails until it has ended: `<run>.mails`, in `running/`. */
+export const MAILS = '.mails'
+
 const FORGOTTEN_AFTER_MS = 86_400_000
 
 /**

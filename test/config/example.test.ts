@@ -26,7 +26,7 @@ test('the published example loads, with a config.php that is there', async () =>
     await writeFile(path, (await readFile(PUBLISHED, 'utf8')).replace('/var/www/moodle/config.php', php))
     const config = await loadConfig(path, {})
     expect(config.moodle.dataroot).toBe('/d')
-    expect(config.enrol).toMatchObject({ courseIdentifier: 'shortname', file: 'enrols.csv', notifyTeachers: false })
+    expect(config.enrol).toMatchObject({ courseIdentifier: 'shortname', file: 'enrols.csv', notifyTeachers: true })
   } finally {
     await rm(folder, { recursive: true })
   }

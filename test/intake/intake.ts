@@ -5,8 +5,9 @@ import { Writable } from 'node:stream'
 import pino from 'pino'
 import type { Intake } from '../../src/intake/scan.ts'
 import type { Logger } from '../../src/log.ts'
+import { type Notice, tellAdministrators } from '../../src/notify/administrators.ts'
 import type { Arrival } from '../../src/store/arrivals.ts'
-import { openStore } from '../../src/store/store.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
 import { temporaryFolder } from '../store/folder.ts'
 
 export interface TestIntake extends Intake {
@@ -29,11 +30,13 @@ export async function freshIntake(wholeness: Partial<Intake['wholeness']> = {}, 
   const { log, lines } = keptLog()
   const arrivals: Arrival[] = []
   const stop = new AbortController()
+  const store = await openStore(join(root, 'syncd'))
   const intake: TestIntake = {
     directory,
     wholeness: { stableFor: 2_000, doneFile: null, ...wholeness },
-    store: await openStore(join(root, 'syncd')),
+    store,
     log,
+    tell: tellingAdministrators(store, log),
     onArrival: arrival => arrivals.push(arrival),
     takesFiles: () => true,
     signal: stop.signal,
@@ -51,6 +54,15 @@ export async function freshIntake(wholeness: Partial<Intake['wholeness']> = {}, 
   }
   return intake
 }
+
+/** Tells administrators, who have no address. */
+export const tellingAdministrators =
+  (store: Store, log: Logger) =>
+  (notice: Notice): Promise<void> =>
+    tellAdministrators(
+      { config: { mail: { smtp: null, from: null, admins: [] }, moodle: { wwwroot: null } }, store, log, lang: 'en' },
+      notice,
+    )
 
 /** A log of every level, and its lines. */
 export function keptLog(): { log: Logger; lines: Record<string, unknown>[] } {

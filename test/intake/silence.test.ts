@@ -8,7 +8,7 @@ import { arrive } from '../../src/store/arrivals.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { temporaryFolder } from '../store/folder.ts'
 import { until } from '../until.ts'
-import { keptLog } from './intake.ts'
+import { keptLog, tellingAdministrators } from './intake.ts'
 
 const HOUR = 3_600_000
 
@@ -65,7 +65,7 @@ describe('silence', () => {
 describe('the watch', () => {
   async function watch(store: Store, now: () => number, expect = HOUR / 1_000, isElsewhere = () => false) {
     const { log, lines } = keptLog()
-    const silence = await watchForSilence(store, expect, isElsewhere, log, now)
+    const silence = await watchForSilence(store, expect, isElsewhere, log, tellingAdministrators(store, log), now)
     onTestFinished(silence.close)
     const told = () => lines.map(({ event }) => event)
     return { ...silence, lines, told }

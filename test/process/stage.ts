@@ -123,7 +123,7 @@ export async function endOf(site: Site, before: Snapshot, from: number): Promise
   const moment = { from: Math.floor(from / 1000), to: Math.ceil(Date.now() / 1000) }
   const files: Record<string, unknown> = {}
   for (const folder of await readdir(store)) {
-    if (folder === 'daemon.lock') continue
+    if (folder.endsWith('.lock')) continue
     for (const name of await readdir(join(store, folder))) {
       // Notes of what is stale in caches stay for ten seconds.
       if (name.endsWith('.stale')) continue

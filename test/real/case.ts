@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { parse } from 'yaml'
+import type { CommandContext } from '../../src/commands/context.ts'
 import { run } from '../../src/commands/run.ts'
 import type { Overrides, TestSchool } from '../database.ts'
 import { until } from '../until.ts'
@@ -63,14 +64,21 @@ export async function runFile(
   path: string,
   { config = {}, simulate = false }: { readonly config?: Overrides; readonly simulate?: boolean } = {},
 ): Promise<{ readonly report: Report; readonly moment: Moment }> {
-  const configPath = await school.writeConfig({ ...config, log: { level: 'silent' } })
-  const stdout = new PassThrough()
-  const said = text(stdout)
-  const context = { configPath, format: 'json', lang: 'en', stdout, stderr: stdout, colour: false, env: {} } as const
+  const { context, said } = contextFor(await school.writeConfig({ ...config, log: { level: 'silent' } }))
   const from = seconds()
   await run(context, path, { simulate })
-  stdout.end()
+  context.stdout.end()
   return { report: JSON.parse(await said) as Report, moment: { from, to: seconds() } }
+}
+
+/** What a command is given, and what it says. */
+export function contextFor(configPath: string): {
+  readonly context: Omit<CommandContext, 'stdout'> & { readonly stdout: PassThrough }
+  readonly said: Promise<string>
+} {
+  const stdout = new PassThrough()
+  const context = { configPath, format: 'json', lang: 'en', stdout, stderr: stdout, colour: false, env: {} } as const
+  return { context, said: text(stdout) }
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000)
@@ -83,6 +91,7 @@ export async function nextSecond(): Promise<void> {
 
 /** As `run --format json` prints it: what tests look at. */
 interface Report {
+  readonly run: string
   readonly retryFile?: string
   readonly rows: readonly {
     readonly line: number

@@ -100,7 +100,7 @@ beforeAll(async () => {
   for (const host of HOSTS) await school.query(`CREATE USER '${USER}'@'${host}' IDENTIFIED BY '${PASSWORD}'`)
   const file = join(school.folder, 'everything.csv')
   await writeFile(file, FILE)
-  everything = { config: await asUser({ enrol: { welcomeMessages: true } }), file }
+  everything = { config: await asUser({ enrol: { welcomeMessages: true, notifyTeachers: true } }), file }
   for (const [userIdentifier, uid] of Object.entries(IDENTIFIERS)) {
     const file = join(school.folder, `${userIdentifier}.csv`)
     await writeFile(file, `cid;uid;rolename\nBIO-2;${uid};student\n`)

@@ -12,6 +12,7 @@ import {
   type Stored,
   type World,
 } from '../../plan/world.ts'
+import { NO_REPLY_USER, NOTIFICATION_COLUMNS } from '../bells.ts'
 import { type Moodle, select, table } from '../connect.ts'
 import { loadContacts } from '../contacts.ts'
 import { loadSystemContext } from '../contexts.ts'
@@ -26,8 +27,6 @@ const FROM_CONTACT = 1
 const FROM_KEY_HOLDER = 2
 const FROM_NO_REPLY = 3
 
-/** `core_user::NOREPLY_USER` */
-const NO_REPLY_USER = -10
 /** `FORMAT_MARKDOWN` */
 const MARKDOWN = 4
 
@@ -149,23 +148,6 @@ export const welcomeMessage: Consequence = {
     }
   },
 }
-
-const NOTIFICATION_COLUMNS = [
-  'useridfrom',
-  'useridto',
-  'subject',
-  'fullmessage',
-  'fullmessageformat',
-  'fullmessagehtml',
-  'smallmessage',
-  'component',
-  'eventtype',
-  'contexturl',
-  'contexturlname',
-  'timeread',
-  'timecreated',
-  'customdata',
-] as const
 
 /** Before 4.4 there is no such message. */
 async function hasProvider(moodle: Moodle): Promise<boolean> {
