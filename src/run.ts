@@ -140,10 +140,10 @@ async function openFile(path: string, store: Store): Promise<FileHandle> {
     const file = await open(path, path.startsWith(`${store.directory}/`) ? READ_FILE : 'r')
     if ((await file.stat()).isFile()) return file
     await file.close()
-    throw new Error('not a regular file')
   } catch (error) {
     throw new Problem('file-unreadable', { path, reason: (error as Error).message }, EXIT.usage, error)
   }
+  throw new Problem('no-file', { path }, EXIT.usage)
 }
 
 /** Says that nothing stands in the way any more: a run that is tried again and again is not said to start each time. */

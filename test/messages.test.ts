@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { IntlMessageFormat } from 'intl-messageformat'
 import { describe, expect, test } from 'vitest'
+import { withReason } from '../src/messages/explain.ts'
 import { LANGUAGES, languageOf, say, sentencesOf } from '../src/messages/say.ts'
 
 const FILE_ERRORS = [
@@ -143,5 +144,22 @@ describe('languageOf', () => {
     [undefined, { LANG: 'frisian' }, 'en'],
   ] as const)('%s in %o is %s', (option, env, expected) => {
     expect(languageOf(option, env)).toBe(expected)
+  })
+})
+
+describe('a reason of the system', () => {
+  test.each([
+    ["ENOENT: no such file or directory, open '/x'", 'ce fichier ou ce dossier n’existe pas (ENOENT)'],
+    ["EACCES: permission denied, mkdir '/x'", 'cet utilisateur n’en a pas le droit (EACCES)'],
+    ['ENOSPC: no space left on device, write', 'le disque est plein (ENOSPC)'],
+    // Neither of files that nobody has thought of, nor of databases, which say where they were looked for.
+    ["EOWNERDEAD: owner died, open '/x'", "EOWNERDEAD: owner died, open '/x'"],
+    ['connect ECONNREFUSED 127.0.0.1:3306', 'connect ECONNREFUSED 127.0.0.1:3306'],
+  ])('%s', (reason, expected) => {
+    expect(withReason('fr', { reason, path: '/x' })).toEqual({ reason: expected, path: '/x' })
+  })
+
+  test('is asked of nothing that has none', () => {
+    expect(withReason('fr', { count: 1 })).toEqual({ count: 1 })
   })
 })

@@ -6,6 +6,7 @@ import { ConfigurationInvalid } from '../config/faults.ts'
 import { loadConfig, secretsWrittenIn } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { type Finding, ok, warning } from '../finding.ts'
+import { withReason } from '../messages/explain.ts'
 import { eachOnOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { diagnoseDatabase } from '../moodle/diagnosis.ts'
@@ -49,7 +50,7 @@ function faultsOf(path: string, problem: Problem, lang: Lang): Finding[] {
   const { code, args, exit } = problem
   if (!(problem instanceof ConfigurationInvalid)) return [{ level: 'problem', key: `problem.${code}`, args, exit }]
   return problem.faults.map(({ line, column, code: fault, args }): Finding => {
-    const what = say(lang, `configuration.${fault}`, args)
+    const what = say(lang, `configuration.${fault}`, withReason(lang, args))
     return { level: 'problem', key: 'check.fault', args: { path, line, column, fault, what }, exit }
   })
 }
@@ -65,7 +66,7 @@ function asJson(findings: readonly Finding[], status: ExitStatus, lang: Lang): s
   const shown = findings.map(({ level, key, args }) => ({
     level,
     code: key.slice(key.indexOf('.') + 1),
-    message: say(lang, key, args),
+    message: say(lang, key, withReason(lang, args)),
     args,
   }))
   return `${JSON.stringify({ status, findings: shown }, null, 2)}\n`
@@ -82,7 +83,7 @@ function asText(findings: readonly Finding[], status: ExitStatus, { lang, colour
   const width = Math.max(...Object.values(words).map(word => word.length))
   const lines = findings.map(({ level, key, args }) => {
     const word = words[level].padEnd(width)
-    return `${colour ? styleText(COLOURS[level], word, { validateStream: false }) : word}  ${say(lang, key, eachOnOneLine(args))}`
+    return `${colour ? styleText(COLOURS[level], word, { validateStream: false }) : word}  ${say(lang, key, eachOnOneLine(withReason(lang, args)))}`
   })
   const counted = (level: Finding['level']): number => findings.filter(finding => finding.level === level).length
   const conclusion = say(lang, status === EXIT.done ? 'check.would-work' : 'check.would-not-work', {

@@ -13,7 +13,7 @@ import { configOf } from '../config/load.ts'
 import { defaultOf, isNotBuilt, type Option } from '../config/options.ts'
 import { fromToolSync, type Left, type Taken } from '../config/tool-sync.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
-import { explain } from '../messages/explain.ts'
+import { explain, withReason } from '../messages/explain.ts'
 import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
@@ -150,7 +150,7 @@ function computedKeys(error: unknown): string[] | null {
 function asProblem(error: unknown, configPhp: string, lang: Lang): unknown {
   if (!(error instanceof ConfigurationInvalid)) return error
   const reasons = error.faults.map(({ code, args }) => {
-    if (code === 'config-php-unreadable') return args.reason
+    if (code === 'config-php-unreadable') return withReason(lang, args).reason
     return say(lang, code === 'missing-key' ? 'init.missing-key' : `configuration.${code}`, args)
   })
   return new Problem('init-config-php', { path: configPhp, reason: reasons.join(' ') }, EXIT.configuration, error)

@@ -2,9 +2,11 @@
  * A command file, read twice: `inspect` looks for everything that refuses it before a row takes effect, `readRows` gives
  * its rows. Both read a stream, once, in memory that does not grow with the file.
  */
+import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { encodingOf } from './encoding.ts'
 import { type HeaderNames, readHeader } from './header.ts'
+import { type LikelyContent, LOOKED_AT, likelyContent, rightSeparator } from './likely.ts'
 import { FIRST_LINE, type Line, type LineStart, readLines } from './lines.ts'
 import { type CsvRecord, type RecordFault, type RecordReader, recordReader } from './records.ts'
 import { type RowRules, rowReader } from './rows.ts'
@@ -37,9 +39,11 @@ const SEPARATORS: readonly Separator[] = [';', ',', ':', '\t']
 export async function inspect(bytes: AsyncIterable<Uint8Array>, options: CsvOptions): Promise<Inspection> {
   const hash = createHash('sha256')
   let size = 0
+  let beginning: Uint8Array = new Uint8Array()
   async function* measured(): AsyncGenerator<Uint8Array> {
     for await (const chunk of bytes) {
       hash.update(chunk)
+      if (size < LOOKED_AT) beginning = Buffer.concat([beginning, chunk.subarray(0, LOOKED_AT - size)])
       size += chunk.length
       yield chunk
     }
@@ -67,10 +71,11 @@ export async function inspect(bytes: AsyncIterable<Uint8Array>, options: CsvOpti
   }
   for (const reading of readings) reading.fault ??= reading.records.finish()
   const reading = preferred(readings)
+  const likely = likelyContent(beginning)
   const errors =
     badLine === null
-      ? errorsOf(reading, options)
-      : [{ code: 'bad-encoding' as const, line: badLine, args: { line: badLine, encoding: options.encoding } }]
+      ? errorsOf(reading, options, likely)
+      : [{ code: 'bad-encoding' as const, line: badLine, args: { line: badLine, encoding: options.encoding, likely } }]
   return {
     errors,
     warnings: reading.names?.columns.includes('hidden') ? [{ code: 'column-ignored', column: 'hidden' }] : [],
@@ -123,6 +128,8 @@ interface Reading {
   readonly separator: Separator
   readonly records: RecordReader
   header: CsvRecord | null
+  /** As it stands in the file. */
+  headerText: string
   names: HeaderNames | null
   fault: RecordFault | null
   rows: number
@@ -144,6 +151,7 @@ function startReading(separator: Separator, maxRecordBytes: number): Reading {
     separator,
     records,
     header: null,
+    headerText: '',
     names: null,
     fault: null,
     rows: 0,
@@ -163,6 +171,7 @@ function take(reading: Reading, line: Line, text: string): void {
   else if (read.code !== undefined) reading.fault = read
   else if (reading.header === null) {
     reading.header = read
+    reading.headerText = text
     reading.names = readHeader(read)
   } else reading.rows++
 }
@@ -197,13 +206,17 @@ function preferred(readings: readonly Reading[]): Reading {
   return valid ?? readings.reduce((best, reading) => (known(reading) > known(best) ? reading : best))
 }
 
-function errorsOf(reading: Reading, options: CsvOptions): readonly FileError[] {
+function errorsOf(reading: Reading, options: CsvOptions, likely: LikelyContent): readonly FileError[] {
   const { fault, names } = reading
   if (fault !== null) {
     return [{ code: fault.code, line: fault.line, args: { line: fault.line, limit: options.maxRecordBytes } }]
   }
   if (names === null) return [{ code: 'empty-file', args: {} }]
-  if (names.errors.length > 0) return names.errors
+  if (names.errors.length > 0) {
+    const right = rightSeparator(reading.headerText) ?? 'none'
+    const separator = right === '\t' ? 'tab' : right
+    return names.errors.map(error => ({ ...error, args: { ...error.args, likely, separator } }))
+  }
   const { said, saidElse, rows } = reading
   const wrong = said !== null && said.rows !== rows ? said : saidElse
   if (wrong === null) return []

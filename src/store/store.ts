@@ -1,6 +1,6 @@
 /** The store: its folders, and what a crash left in them. Where a file is tells what has become of it. */
 import { chmod, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { giveToOwnerOfFolder, removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
@@ -71,8 +71,12 @@ export async function openStore(directory: string): Promise<Store> {
 
 /** A store that cannot be made, read or written is no bug; one that is full has room again some day. */
 function asProblem(error: unknown, directory: string): unknown {
+  if (failedWith(error, 'ENOENT')) {
+    const args = { directory, missing: dirname(directory) }
+    return new Problem('store-without-place', args, EXIT.configuration, error)
+  }
   const isFull = failedWith(error, 'ENOSPC', 'EDQUOT')
-  if (!isFull && !failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) return error
+  if (!isFull && !failedWith(error, 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) return error
   const exit = isFull ? EXIT.unavailable : EXIT.configuration
   return new Problem('store-unusable', { directory, reason: (error as Error).message }, exit, error)
 }

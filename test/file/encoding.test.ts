@@ -166,7 +166,7 @@ describe('bytes that the encoding does not have', () => {
   ])('%s: %s', async (encoding, _, bad) => {
     const file = latin1(`${HEADER}a;b;c\na;b;${bad}\na;b;${bad}\n`)
     const { errors, header } = await inspected(file, { encoding })
-    expect(errors).toEqual([{ code: 'bad-encoding', line: 3, args: { line: 3, encoding } }])
+    expect(errors).toEqual([{ code: 'bad-encoding', line: 3, args: { line: 3, encoding, likely: 'none' } }])
     expect(header).toBeNull()
   })
 

@@ -54,7 +54,7 @@ describe('opening', () => {
   test('does not make the directory that the store lies in: it may only not be mounted', async () => {
     const folder = await temporaryFolder()
     const opened = openStore(join(folder, 'not-mounted', 'syncd'))
-    await expect(opened).rejects.toMatchObject({ code: 'store-unusable', exit: 78 })
+    await expect(opened).rejects.toMatchObject({ code: 'store-without-place', exit: 78 })
     expect(await readdir(folder)).toEqual([])
   })
 
