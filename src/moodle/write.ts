@@ -285,7 +285,7 @@ async function updateRows(
   }
 }
 
-const ROWS_A_STATEMENT = 500
+const ROWS_A_STATEMENT = 1_000
 
 function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
   for (let from = 0; from < items.length; from += ROWS_A_STATEMENT) yield items.slice(from, from + ROWS_A_STATEMENT)
