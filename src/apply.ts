@@ -127,13 +127,9 @@ export async function* chunksOf(
   isIncluded: (row: Row) => boolean = () => true,
 ): AsyncGenerator<Row[]> {
   let gathered: Row[] = []
-  for await (const row of rowsAfter(run, timeZoneOf(settings), last)) {
-    if (!isIncluded(row)) continue
-    gathered.push(row)
-    if (gathered.length === CHUNK_ROWS) {
-      yield gathered
-      gathered = []
-    }
+  for await (const rows of rowsAfter(run, timeZoneOf(settings), last)) {
+    gathered = gathered.concat(rows.filter(isIncluded))
+    for (; gathered.length >= CHUNK_ROWS; gathered = gathered.slice(CHUNK_ROWS)) yield gathered.slice(0, CHUNK_ROWS)
   }
   if (gathered.length > 0) yield gathered
 }
@@ -158,12 +154,12 @@ async function* rowsAfter(
   { file, ground, inspection, request }: Run,
   timeZone: string,
   last: Lease['last'],
-): AsyncGenerator<Row> {
+): AsyncGenerator<Row[]> {
   const { config } = ground
   const rules = { defaultCommand: config.enrol.defaultCommand, timeZone, keepWording: request.explain === true }
   const from = last ?? { offset: 0, line: 1 }
   for await (const rows of readRows(bytesOf(file, from.offset), config.csv, inspection.header!, rules, from)) {
-    for (const row of rows) if (row.line !== last?.line) yield row
+    yield last === null ? rows : rows.filter(({ line }) => line !== last.line)
   }
 }
 

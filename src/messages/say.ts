@@ -9,7 +9,7 @@ export type Lang = (typeof LANGUAGES)[number]
 // An import of JSON prints a warning on Node 20; reading the file by hand would need its path.
 const load = createRequire(import.meta.url)
 const sentences = new Map<Lang, Readonly<Record<string, string>>>()
-const formatters = new Map<string, IntlMessageFormat>()
+const formatters = new Map<string, Pick<IntlMessageFormat, 'format'>>()
 
 /** Every sentence of a language, by its key, as written in its file: ICU MessageFormat. */
 export function sentencesOf(lang: Lang): Readonly<Record<string, string>> {
@@ -31,11 +31,17 @@ export function say(lang: Lang, key: string, args: MessageArguments = {}): strin
   if (formatter === undefined) {
     const all = sentencesOf(lang)
     if (!Object.hasOwn(all, key)) throw new Error(`no sentence “${key}” in messages/${lang}.json`)
-    // Sentences are plain text: `<dataroot>` is no tag.
-    formatter = new IntlMessageFormat(all[key]!, lang, undefined, { ignoreTag: true })
+    formatter = formatterOf(all[key]!, lang)
     formatters.set(id, formatter)
   }
   return String(formatter.format(args))
+}
+
+function formatterOf(sentence: string, lang: Lang): Pick<IntlMessageFormat, 'format'> {
+  // Nothing to fill in, nothing to unquote: parsing those of the help alone took a tenth of the start.
+  if (!/[{}']/.test(sentence)) return { format: () => sentence }
+  // Sentences are plain text: `<dataroot>` is no tag.
+  return new IntlMessageFormat(sentence, lang, undefined, { ignoreTag: true })
 }
 
 /** The language asked for: the option, else what the environment says (in the order of POSIX), else English. */

@@ -285,7 +285,7 @@ async function updateRows(
   }
 }
 
-const ROWS_A_STATEMENT = 500
+const ROWS_A_STATEMENT = 1_000
 
 function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
   for (let from = 0; from < items.length; from += ROWS_A_STATEMENT) yield items.slice(from, from + ROWS_A_STATEMENT)
@@ -305,18 +305,17 @@ async function insertRows(
 ): Promise<void> {
   const head = `INSERT INTO ${table(moodle, name)} (${columns.map(quoted).join(', ')}) VALUES `
   const others = columns.filter(column => column !== 'id')
-  const keepInserted = async ({ from, written }: Statement): Promise<void> => {
+  const keepInserted = async ({ rows, values }: Statement): Promise<void> => {
     if (keep === null) return
-    const kept = written.map((values, i) => [idOf(rows[from + i]!.row), ...others.map(column => values[column]!)])
+    const kept = values.map((of, i) => [idOf(rows[i]!.row), ...others.map(column => of[column]!)])
     await keep({ table: name, did: 'inserted', columns: ['id', ...others], rows: kept })
   }
   let before: Statement | undefined
   let underWay: Promise<void> = Promise.resolve()
-  for (const statement of statements(moodle, columns, rows, head.length)) {
-    const { from, tuples } = statement
+  for (const statement of statements(moodle, head, columns, rows)) {
     await underWay
-    underWay = moodle.connection.query<ResultSetHeader>(head + tuples.join(',')).then(([{ insertId }]) => {
-      for (let i = 0; i < tuples.length; i += 1) rows[from + i]!.row.id ??= insertId + i * moodle.idStep
+    underWay = moodle.connection.query<ResultSetHeader>(statement.sql).then(([{ insertId }]) => {
+      for (const [i, { row }] of statement.rows.entries()) row.id ??= insertId + i * moodle.idStep
     })
     // Heard at the next await of it, even where something else fails first.
     underWay.catch(() => {})
@@ -328,36 +327,55 @@ async function insertRows(
 }
 
 interface Statement {
-  /** The first of the rows. */
-  readonly from: number
-  /** The rows as SQL. */
-  readonly tuples: readonly string[]
-  readonly written: readonly Readonly<Record<string, Value>>[]
+  readonly sql: string
+  readonly rows: readonly WritableRow[]
+  /** Of these rows. */
+  readonly values: readonly Readonly<Record<string, Value>>[]
 }
 
-/** The rows as tuples of SQL, as many together as a statement may have. */
+/** Bytes of UTF-8 that a character of a string has at most. */
+const MOST_BYTES = 3
+
+/** The INSERTs of rows, as many rows together as a statement may have. */
 function* statements(
   moodle: Moodle,
+  head: string,
   columns: readonly string[],
   rows: readonly WritableRow[],
-  headBytes: number,
 ): Generator<Statement> {
-  let tuples: string[] = []
-  let written: Readonly<Record<string, Value>>[] = []
-  let bytes = headBytes
-  for (const [i, { values }] of rows.entries()) {
-    const all = values()
-    const tuple = `(${columns.map(column => moodle.connection.escape(all[column]!)).join(',')})`
-    const size = Buffer.byteLength(tuple) + 1
-    if (tuples.length === ROWS_A_STATEMENT || (tuples.length > 0 && bytes + size > moodle.maxStatementBytes)) {
-      yield { from: i - tuples.length, tuples, written }
-      tuples = []
-      written = []
-      bytes = headBytes
+  const literal = literalsOf(moodle)
+  let sql = head
+  let some: WritableRow[] = []
+  let values: Readonly<Record<string, Value>>[] = []
+  for (const row of rows) {
+    const of = row.values()
+    let tuple = ''
+    for (const column of columns) tuple += `${tuple === '' ? '(' : ','}${literal(of[column]!)}`
+    const isFull = (sql.length + tuple.length) * MOST_BYTES > moodle.maxStatementBytes
+    if (some.length === ROWS_A_STATEMENT || (some.length > 0 && isFull)) {
+      yield { sql, rows: some, values }
+      sql = head
+      some = []
+      values = []
     }
-    tuples.push(tuple)
-    written.push(all)
-    bytes += size
+    sql += `${some.length === 0 ? '' : ','}${tuple})`
+    some.push(row)
+    values.push(of)
   }
-  if (tuples.length > 0) yield { from: rows.length - tuples.length, tuples, written }
+  if (some.length > 0) yield { sql, rows: some, values }
+}
+
+/** Values as SQL. Rows have the same few texts again and again: each is escaped once. */
+function literalsOf({ connection }: Moodle): (value: Value) => string {
+  const known = new Map<string, string>()
+  return value => {
+    if (typeof value === 'number') return String(value)
+    if (value === null) return 'NULL'
+    let literal = known.get(value)
+    if (literal === undefined) {
+      literal = connection.escape(value)
+      known.set(value, literal)
+    }
+    return literal
+  }
 }

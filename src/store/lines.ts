@@ -75,7 +75,7 @@ export async function withLines<Line, T>(
       commit: () => {
         length = written
       },
-      read: () => readForwards<Line>(path, () => length),
+      read: () => readForwards<Line>(handle, length),
     })
   } finally {
     await handle.close()
@@ -103,13 +103,30 @@ async function writeAt(handle: FileHandle, bytes: Buffer, at: number): Promise<v
   }
 }
 
-async function* readForwards<Line>(path: string, length: () => number): AsyncGenerator<Line> {
-  if (length() === 0) return
-  const handle = await open(path)
-  try {
-    for await (const line of handle.readLines({ start: 0, end: length() - 1 })) yield JSON.parse(line) as Line
-  } finally {
-    await handle.close()
+const LINE_END = 0x0a
+/** Bytes that are read at once. */
+const BLOCK = 256 * 1024
+
+async function readAt(handle: FileHandle, at: number, size: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(size), 0, size, at)
+  if (bytesRead !== size) throw new Error('the file is shorter than it was')
+  return buffer
+}
+
+/** By blocks, since `readline` takes three times as long. @param length bytes; a line must end there */
+async function* readForwards<Line>(handle: FileHandle, length: number): AsyncGenerator<Line> {
+  // Of the line whose end has not been read yet.
+  let pieces: Buffer[] = []
+  for (let from = 0; from < length; ) {
+    const block = await readAt(handle, from, Math.min(BLOCK, length - from))
+    from += block.length
+    const end = block.lastIndexOf(LINE_END)
+    if (end !== -1) {
+      const lines = Buffer.concat([...pieces, block.subarray(0, end)]).toString()
+      pieces = []
+      for (const line of lines.split('\n')) yield JSON.parse(line) as Line
+    }
+    pieces.push(block.subarray(end + 1))
   }
 }
 
@@ -118,8 +135,6 @@ export interface LineAt<Line> {
   readonly offset: number
   readonly line: Line
 }
-
-const BLOCK = 256 * 1024
 
 /**
  * The lines of such a file from the last to the first.
@@ -131,8 +146,7 @@ export async function* readBackwards<Line>(handle: FileHandle, end: number): Asy
   let from = end
   while (from > 0) {
     const size = Math.min(BLOCK, from)
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(size), 0, size, from - size)
-    if (bytesRead !== size) throw new Error('the file is shorter than it was')
+    const buffer = await readAt(handle, from - size, size)
     from -= size
     let right = size
     // The line end of the last line is no end of one before it.
@@ -148,5 +162,3 @@ export async function* readBackwards<Line>(handle: FileHandle, end: number): Asy
   }
   if (end > 0) yield { offset: 0, line: JSON.parse(Buffer.concat(pieces.reverse()).toString()) as Line }
 }
-
-const LINE_END = 0x0a

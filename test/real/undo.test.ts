@@ -364,7 +364,8 @@ test('a Moodle that was upgraded since gets back what it still has a place for',
 test('an undo that is stopped has done nothing by halves, and goes on under its own id', async () => {
   const site = await newSite()
   const { school, config, store } = site
-  const numbers = 'SELECT 1000 + a.id * 50 + b.id AS n FROM {user} a JOIN {user} b'
+  const numbers =
+    'SELECT 1000 + c.half * 5000 + a.id * 50 + b.id AS n FROM {user} a JOIN {user} b JOIN (SELECT 0 AS half UNION SELECT 1) c'
   await school.query(
     `INSERT INTO {user} (id, username, idnumber) SELECT n, CONCAT('u', n), CONCAT('U', n) FROM (${numbers}) numbers`,
   )

@@ -9,10 +9,9 @@ export const caches: Consequence = {
     'groups_create_group, groups_add_member, groups_remove_member, core_course_category::role_assignment_changed, core_course_category::user_enrolment_changed, completion_info::internal_set_data, availability_grade\\callbacks (cache::delete, cache_helper::purge_by_event)',
   does: 'after the commit drops from Moodle’s application caches what the change makes stale: the groups of courses and of people, the teachers on the list of courses, and, where grades go, completion and the grades that restrict access; and tells the caches of people’s sessions that they are stale',
   prepare: async ({ settings }) => {
-    const contactRoles = settings('', 'coursecontact')
-    const isContactRole = (roleId: number): boolean =>
-      // Without the setting, Moodle has a default that only its code knows.
-      contactRoles === undefined || contactRoles.split(',').map(Number).includes(roleId)
+    const contactRoles = settings('', 'coursecontact')?.split(',').map(Number)
+    // Without the setting, Moodle has a default that only its code knows.
+    const isContactRole = (roleId: number): boolean => contactRoles?.includes(roleId) ?? true
     const { add, all } = gatherStale()
     const addContacts = (course: Course): void => add('core/coursecontacts', course.id)
 

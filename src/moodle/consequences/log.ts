@@ -1,5 +1,6 @@
 /** Rows of the standard log: one for every event, in Moodle's order, as a command-line process of Moodle writes them. */
 import type { Enrolment, LogEntry, LogValue, MoodleEvent, World } from '../../plan/world.ts'
+import type { Value } from '../journal.ts'
 import { type PhpValue, phpJson, phpSerialize } from '../php.ts'
 import type { TableRows, WritableRow } from '../write.ts'
 import { idOf } from '../write.ts'
@@ -36,48 +37,49 @@ export const log: Consequence = {
     const stores = (settings('tool_log', 'enabled_stores') ?? '').split(',').map(store => store.trim())
     if (!config.enrol.writeLog || !stores.includes('logstore_standard')) return null
     const encode = Number(settings('logstore_standard', 'jsonformat') ?? 0) === 1 ? phpJson : phpSerialize
-    const entries: LogEntry[] = []
+    const events: MoodleEvent[] = []
     const tables: TableRows[] = [
-      { name: 'logstore_standard_log', columns: COLUMNS, rows: rowsOf(entries, world.now, encode) },
+      { name: 'logstore_standard_log', columns: COLUMNS, rows: rowsOf(events, world, encode) },
     ]
     return {
-      observer: { onEvent: event => entries.push(entryOf(event, world)) },
+      observer: { onEvent: event => events.push(event) },
       tables,
     }
   },
 }
 
 function* rowsOf(
-  entries: readonly LogEntry[],
-  now: number,
+  events: readonly MoodleEvent[],
+  world: World,
   encode: (value: PhpValue) => string,
 ): Generator<WritableRow> {
-  for (const entry of entries) {
-    yield {
-      row: { id: null, fate: 'new' },
-      values: () => ({
-        eventname: `\\${entry.component}\\event\\${entry.target}_${entry.action}`,
-        component: entry.component,
-        action: entry.action,
-        target: entry.target,
-        objecttable: entry.objectTable,
-        objectid: entry.objectId(),
-        crud: entry.crud,
-        edulevel: entry.eduLevel,
-        contextid: entry.context.id,
-        contextlevel: entry.context.level,
-        contextinstanceid: entry.context.instanceId,
-        userid: entry.userId,
-        courseid: entry.courseId,
-        relateduserid: entry.relatedUserId,
-        anonymous: 0,
-        other: encode(entry.other()),
-        timecreated: now,
-        origin: 'cli',
-        ip: null,
-        realuserid: null,
-      }),
-    }
+  for (const event of events) {
+    yield { row: { id: null, fate: 'new' }, values: () => valuesOf(entryOf(event, world), world.now, encode) }
+  }
+}
+
+function valuesOf(entry: LogEntry, now: number, encode: (value: PhpValue) => string): Readonly<Record<string, Value>> {
+  return {
+    eventname: `\\${entry.component}\\event\\${entry.target}_${entry.action}`,
+    component: entry.component,
+    action: entry.action,
+    target: entry.target,
+    objecttable: entry.objectTable,
+    objectid: entry.objectId(),
+    crud: entry.crud,
+    edulevel: entry.eduLevel,
+    contextid: entry.context.id,
+    contextlevel: entry.context.level,
+    contextinstanceid: entry.context.instanceId,
+    userid: entry.userId,
+    courseid: entry.courseId,
+    relateduserid: entry.relatedUserId,
+    anonymous: 0,
+    other: encode(entry.other()),
+    timecreated: now,
+    origin: 'cli',
+    ip: null,
+    realuserid: null,
   }
 }
 
