@@ -3,7 +3,7 @@ import type { MessageArguments } from '../errors.ts'
 import { COMMAND_WORDS, GROUP_COMMAND_WORDS } from '../file/rows.ts'
 import { parseTime } from '../file/time.ts'
 import type { RowErrorCode, RowWarningCode } from '../plan/outcome.ts'
-import { type Hint, nearHint } from './hint.ts'
+import { type Hint, wordHint } from './hint.ts'
 import { cleaned, folded, nearest } from './spelling.ts'
 
 /** Words that other programs, and people who speak French, write for a command. */
@@ -26,10 +26,10 @@ export function hintOfCell(code: RowErrorCode | RowWarningCode, args: MessageArg
     case 'bad-command': {
       const word = folded(cleaned(found))
       const meant = COMMANDS_BY_OTHER_WORDS[word]
-      return nearHint(meant === undefined ? nearestWord(word, COMMAND_WORDS) : [meant])
+      return wordHint(meant === undefined ? nearestWord(word, COMMAND_WORDS) : [meant])
     }
     case 'bad-group-command':
-      return nearHint(nearestWord(folded(cleaned(found)), GROUP_COMMAND_WORDS))
+      return wordHint(nearestWord(folded(cleaned(found)), GROUP_COMMAND_WORDS))
     case 'bad-time':
       return hintOfTime(cleaned(found))
     case 'wrong-number-of-cells':

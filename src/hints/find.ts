@@ -2,6 +2,7 @@
  * Finds out what failed rows may have meant, once all rows are done: some of it the cells tell, the rest is asked of Moodle, for
  * the first of the distinct names of a file. What a run itself changes makes no difference, so that a simulated one says the same.
  */
+import { Temporal } from 'temporal-polyfill'
 import type { MessageArguments } from '../errors.ts'
 import {
   allRoles,
@@ -15,13 +16,14 @@ import {
   userNamesNear,
   usersByOtherIdentifier,
 } from '../moodle/near.ts'
+import { timeZoneOf } from '../moodle/site.ts'
 import type { NamesGround } from '../moodle/world.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { MANAGED_METHODS } from '../plan/plan-row.ts'
 import type { Site } from '../plan/world.ts'
 import { hintOfCell } from './cell.ts'
 import { type FaultCode, type Faults, type FaultValue, gatherFaults, patternOf } from './faults.ts'
-import { type Hint, nearHint } from './hint.ts'
+import { type Hint, nearHint, wordHint } from './hint.ts'
 import { cleaned, differsInZeros, folded, nearest, slipsBetween } from './spelling.ts'
 
 /** What is needed beside Moodle and its settings. */
@@ -115,6 +117,15 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
       value.hint = methodHint(foundIn(value), methods.get(courseIn(value))!, ground.site.enabledMethods)
     }
   },
+  'end-before-start': async ({ settings }, values) => {
+    const zone = timeZoneOf(settings)
+    for (const value of values) {
+      const { start, end } = value.args
+      // An earlier version did not keep them.
+      if (typeof start !== 'number' || typeof end !== 'number') continue
+      value.hint = { code: 'times', args: { start: timeIn(zone, start), end: timeIn(zone, end) } }
+    }
+  },
   'group-not-found': async (ground, values) => {
     const before = Math.floor(ground.startedAt.getTime() / 1000)
     const groups = await groupNamesOf(ground, distinct(values.map(courseIn)), before)
@@ -186,7 +197,17 @@ function methodHint(name: string, methods: ReadonlyMap<string, boolean>, onSite:
     .filter(([method, isEnabled]) => isEnabled && onSite.has(method) && !MANAGED_METHODS.has(method))
     .map(([method]) => method)
   if (usable.length === 0) return { code: 'no-methods', args: {} }
-  return nearHint(nearest(name, usable)) ?? { code: 'methods', args: { methods: listed(usable) } }
+  return wordHint(nearest(name, usable)) ?? { code: 'methods', args: { methods: listed(usable) } }
+}
+
+/** @param seconds Unix time @returns as a file has it, in a time zone */
+function timeIn(zone: string, seconds: number): string {
+  const time = Temporal.Instant.fromEpochMilliseconds(seconds * 1000).toZonedDateTimeISO(zone)
+  return time
+    .toPlainDateTime()
+    .toString({ smallestUnit: 'second' })
+    .replace('T', ' ')
+    .replace(/(?: 00:00)?:00$/, '')
 }
 
 function listed(words: readonly string[]): string {

@@ -3,6 +3,7 @@ import type { MessageArguments } from '../errors.ts'
 
 export type HintCode =
   | 'near'
+  | 'near-word'
   | 'near-two'
   | 'near-some'
   | 'lookalike'
@@ -24,6 +25,7 @@ export type HintCode =
   | 'groups'
   | 'no-groups'
   | 'enrolled-by'
+  | 'times'
   | 'time-near'
   | 'time-two'
   | 'no-such-day'
@@ -37,6 +39,10 @@ export interface Hint {
   /** Fill the sentence `hint.<code>`. */
   readonly args: MessageArguments
 }
+
+/** A word of a file that has few: one of them is surely meant. */
+export const wordHint = ([near]: readonly string[]): Hint | null =>
+  near === undefined ? null : { code: 'near-word', args: { near } }
 
 /** @param found the values that may be meant, the likeliest first */
 export function nearHint(found: readonly string[]): Hint | null {

@@ -97,7 +97,8 @@ function resolve(row: CommandRow, world: World, rules: Rules, warnings: RowWarni
     const others = [...new Set(all.map(({ instance: { method } }) => method))].sort().join(', ')
     return fail('not-enrolled', { user: row.uid, course: row.cid, method: row.method ?? 'none', others })
   }
-  if (endsBeforeStart(row, enrolments, world)) return fail('end-before-start')
+  const wrongTimes = timesThatEndBeforeStart(row, enrolments, world)
+  if (wrongTimes !== null) return fail('end-before-start', wrongTimes)
 
   const approximate = [
     [user.approximately, row.uid],
@@ -138,13 +139,16 @@ function findInstance(course: Course, method: string, world: World, rules: Rules
   return first ?? null
 }
 
-/** Whether the times that would then stand are the wrong way round, in a row that gives either and writes an enrolment. */
-function endsBeforeStart(row: CommandRow, enrolments: readonly Enrolment[], world: World): boolean {
-  if (row.method === null || (row.command !== 'add' && row.command !== 'shift' && row.command !== 'enable'))
-    return false
-  if (row.start === undefined && row.end === undefined) return false
+/** The times that would then stand, if they are the wrong way round, in a row that gives either and writes an enrolment. */
+function timesThatEndBeforeStart(
+  row: CommandRow,
+  enrolments: readonly Enrolment[],
+  world: World,
+): { readonly start: number; readonly end: number } | null {
+  if (row.method === null || (row.command !== 'add' && row.command !== 'shift' && row.command !== 'enable')) return null
+  if (row.start === undefined && row.end === undefined) return null
   const { timeStart, timeEnd } = timesThen(row, enrolments[0], world.now)
-  return timeEnd !== 0 && timeEnd < timeStart
+  return timeEnd !== 0 && timeEnd < timeStart ? { start: timeStart, end: timeEnd } : null
 }
 
 /** Each code once, with the arguments of the first. */

@@ -69,7 +69,7 @@ const STYLE = new Html(`
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .75rem; }
@@ -90,13 +90,14 @@ caption { text-align: left; font-weight: 600; padding: .75rem 0 .25rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 th { color: var(--quiet); font-weight: 600; font-size: .85rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; width: 1%; }
-.lines { min-width: 6rem; }
+.lines { min-width: 6rem; overflow-wrap: normal; }
 code { font: .9em ui-monospace, monospace; background: var(--page); border: 1px solid var(--line); border-radius: .25rem; padding: .05rem .3rem; overflow-wrap: anywhere; white-space: pre-wrap; }
 summary { cursor: pointer; font-weight: 600; }
 @media (max-width: 40rem) {
   .values tr { display: block; padding: .4rem 0; border-top: 1px solid var(--line); }
   .values thead { display: none; }
   .values td { display: inline; border: 0; padding: 0 .4rem 0 0; }
+  .values td.number { display: none; }
   .values td:last-child { display: block; }
 }
 @media print {

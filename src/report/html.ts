@@ -60,7 +60,7 @@ export function leftOut(left: number, lang: Lang, json?: string): Html {
 /** How the run has ended, in a word, and whether that is well. */
 function verdict({ file, summary, simulated }: Report): { readonly code: string; readonly tone: string } {
   if (file.outcome === 'refused') return { code: 'refused', tone: 'bad' }
-  if (file.outcome === 'held') return { code: simulated ? 'would-be-held' : 'held', tone: 'warn' }
+  if (file.outcome === 'held') return { code: file.release === null ? 'would-be-held' : 'held', tone: 'warn' }
   if (simulated) return { code: 'simulated', tone: 'warn' }
   return summary.failed > 0 ? { code: 'some-failed', tone: 'bad' } : { code: 'done', tone: 'good' }
 }
@@ -125,15 +125,18 @@ ${all}</ul>\n`
 export const list = (sentences: readonly string[]): Html =>
   sentences.length === 0 ? NOTHING : html`<ul>${sentences.map(sentence => html`<li>${sentence}</li>\n`)}</ul>`
 
+/** A sentence that goes on in lines below is a heading here. */
+export const heading = (key: string, lang: Lang): string => say(lang, key).replace(/\s*:$/, '')
+
 function causes(title: string, family: 'cause' | 'warning-cause', faults: readonly Fault[], lang: Lang): Html {
   if (faults.length === 0) return NOTHING
-  return html`<h2>${say(lang, title)}</h2>\n${faults.map(fault => causeCard(fault, family, lang))}`
+  return html`<h2>${heading(title, lang)}</h2>\n${faults.map(fault => causeCard(fault, family, lang))}`
 }
 
 function causeCard(fault: Fault, family: 'cause' | 'warning-cause', lang: Lang): Html {
   const pattern = patternSentence(fault, lang)
   const remedy = family === 'cause' ? remedyOf(fault.code as RowErrorCode, lang) : ''
-  const values = fault.values.filter(value => cellsOf(value) !== '')
+  const values = fault.values.filter(value => cellsOf(value) !== '' || value.hint !== null)
   return html`<section class="card">
 <h3>${causeTitle(fault, family, lang)}</h3>
 <p class="quiet">${linesOf(fault.lines, lang)}</p>
@@ -147,12 +150,14 @@ ${pattern === '' ? NOTHING : html`<p><span class="hint">${pattern}</span></p>\n`
 
 function valueTable(values: readonly FaultValue[], lang: Lang): Html {
   if (values.length === 0) return NOTHING
-  const row = (value: FaultValue): Html =>
-    html`<tr><td><code>${cellsOf(value)}</code></td><td class="number">${say(lang, 'report.rows', {
-      rows: value.rows,
-    })}</td><td class="lines">${linesOf(value.lines, lang)}</td><td>${
-      value.hint === null ? NOTHING : html`<span class="hint">${hintSentence(value.hint, lang)}</span>`
-    }</td></tr>\n`
+  const row = (value: FaultValue): Html => {
+    const cells = cellsOf(value)
+    const found = cells === '' ? NOTHING : html`<code>${cells}</code>`
+    const rows = say(lang, 'report.number', { number: value.rows })
+    const hint = value.hint === null ? NOTHING : html`<span class="hint">${hintSentence(value.hint, lang)}</span>`
+    const lines = linesOf(value.lines, lang)
+    return html`<tr><td>${found}</td><td class="number">${rows}</td><td class="lines">${lines}</td><td>${hint}</td></tr>\n`
+  }
   const heads = ['found', 'rows', 'lines', 'hint'].map(
     name => html`<th scope="col">${say(lang, `report.column.${name}`)}</th>`,
   )

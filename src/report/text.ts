@@ -71,7 +71,7 @@ function* causes(
     yield `  ${causeTitle(fault, family, lang)} (${linesOf(fault.lines, lang)})\n`
     const remedy = family === 'cause' ? remedyOf(fault.code as RowErrorCode, lang) : ''
     for (const sentence of [patternSentence(fault, lang), remedy]) if (sentence !== '') yield `    ${sentence}\n`
-    const values = fault.values.filter(value => cellsOf(value) !== '')
+    const values = fault.values.filter(value => cellsOf(value) !== '' || value.hint !== null)
     for (const value of values.slice(0, VALUES_TOLD)) yield `    - ${onOneLine(valueLine(value, lang))}\n`
     const others = values.slice(VALUES_TOLD).reduce((sum, { rows }) => sum + rows, fault.otherRows)
     if (others > 0) yield `    - ${say(lang, 'report.other-values', { rows: others })}\n`
@@ -79,7 +79,9 @@ function* causes(
 }
 
 function valueLine(value: FaultValue, lang: Lang): string {
-  const what = say(lang, 'report.value', { value: cellsOf(value), lines: linesOf(value.lines, lang) })
+  const lines = linesOf(value.lines, lang)
+  const cells = cellsOf(value)
+  const what = cells === '' ? `${lines}:` : say(lang, 'report.value', { value: cells, lines })
   return value.hint === null ? what : `${what} ${hintSentence(value.hint, lang)}`
 }
 

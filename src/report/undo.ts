@@ -2,7 +2,7 @@
 import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
-import { leftOut, list, runSentence, tiles } from './html.ts'
+import { heading, leftOut, list, runSentence, tiles } from './html.ts'
 import { html, PAGE_END, pageHead } from './html-text.ts'
 import { toJson } from './json.ts'
 import { localTime } from './text.ts'
@@ -155,7 +155,7 @@ ${simulated ? html`<p>${say(lang, 'report.simulated')}</p>` : applied > 0 ? html
       if (sentences.length >= MOST_SHOWN) break
     }
     const shown = sentences.slice(0, MOST_SHOWN)
-    yield html`<h2>${say(lang, 'undo.left')}</h2>\n${list(shown)}\n`.text
+    yield html`<h2>${heading('undo.left', lang)}</h2>\n${list(shown)}\n`.text
     if (failed > shown.length) yield leftOut(failed - shown.length, lang, json).text
   }
   yield PAGE_END
