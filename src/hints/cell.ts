@@ -4,7 +4,7 @@ import { COMMAND_WORDS, GROUP_COMMAND_WORDS } from '../file/rows.ts'
 import { parseTime } from '../file/time.ts'
 import type { RowErrorCode, RowWarningCode } from '../plan/outcome.ts'
 import { type Hint, wordHint } from './hint.ts'
-import { cleaned, folded, nearest } from './spelling.ts'
+import { cleaned, comparables, folded, nearest } from './spelling.ts'
 
 /** Words that other programs, and people who speak French, write for a command. */
 const COMMANDS_BY_OTHER_WORDS: Readonly<Record<string, string>> = {
@@ -48,7 +48,7 @@ export function hintOfCell(code: RowErrorCode | RowWarningCode, args: MessageArg
 }
 
 function nearestWord(word: string, words: readonly string[]): string[] {
-  return words.includes(word) ? [word] : nearest(word, words)
+  return words.includes(word) ? [word] : nearest(word, comparables(words)).values
 }
 
 const SIGNS: Readonly<Record<string, string>> = { '\t': 'tab' }

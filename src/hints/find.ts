@@ -24,7 +24,7 @@ import type { Site } from '../plan/world.ts'
 import { hintOfCell } from './cell.ts'
 import { type FaultCode, type Faults, type FaultValue, gatherFaults, patternOf } from './faults.ts'
 import { type Hint, nearHint, wordHint } from './hint.ts'
-import { cleaned, differsInZeros, folded, nearest, slipsBetween } from './spelling.ts'
+import { type Comparable, cleaned, comparables, folded, nearest, numberForms } from './spelling.ts'
 
 /** What is needed beside Moodle and its settings. */
 export interface HintsGround extends NamesGround {
@@ -62,32 +62,28 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
     const others = await usersByOtherIdentifier(ground, names)
     const deleted = await deletedUsers(ground, names)
     // Any number is somebody's id: a number that has lost its zeros is the likelier.
-    const near = await userNamesNear(
-      ground,
-      names.filter(name => (others.get(name)?.column ?? 'id') === 'id'),
-    )
+    const open = names.filter(name => (others.get(name)?.column ?? 'id') === 'id')
+    const near = comparables(await userNamesNear(ground, open))
     for (const value of values) {
       const name = foundIn(value)
       const other = others.get(name)
       const spelling = spellingHint(name, near, true)
       if (other !== undefined && spelling?.code !== 'leading-zeros') value.hint = userHint(other, value.args)
       else if (deleted.has(name)) value.hint = { code: 'user-deleted', args: {} }
-      else value.hint = spelling
+      else value.hint = spelling ?? NOTHING_NEAR
     }
   },
   'course-not-found': async (ground, values) => {
     const names = values.map(foundIn)
     const others = await coursesByOtherIdentifier(ground, names)
-    const near = await courseNamesNear(
-      ground,
-      names.filter(name => !others.has(name)),
-    )
+    const open = names.filter(name => !others.has(name))
+    const near = comparables(await courseNamesNear(ground, open))
     for (const value of values) {
       const name = foundIn(value)
       const other = others.get(name)
       value.hint =
         other === undefined
-          ? spellingHint(name, near, false)
+          ? (spellingHint(name, near, false) ?? NOTHING_NEAR)
           : {
               code: 'course-other-identifier',
               args: { other: other.column, meant: other.meant, identifier: value.args.identifier! },
@@ -104,7 +100,11 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
       const named = roles.find(role => folded(role.name) === name)?.shortname ?? ROLES_BY_OTHER_NAMES[name]
       if (named !== undefined && roles.some(({ shortname }) => shortname === named))
         value.hint = { code: 'role-named', args: { near: named } }
-      else value.hint = nearHint(nearest(foundIn(value), usable)) ?? { code: 'roles', args: { roles: listed(usable) } }
+      else
+        value.hint = nearHint(nearest(foundIn(value), comparables(usable)).values) ?? {
+          code: 'roles',
+          args: { roles: listed(usable) },
+        }
     }
   },
   'role-not-assignable': async ({ moodle }, values) => {
@@ -129,14 +129,18 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
   'group-not-found': async (ground, values) => {
     const before = Math.floor(ground.startedAt.getTime() / 1000)
     const groups = await groupNamesOf(ground, distinct(values.map(courseIn)), before)
+    const comparable = new Map([...groups].map(([course, names]) => [course, comparables(names)]))
     for (const value of values) {
       const there = groups.get(courseIn(value))!
       value.hint =
-        nearHint(nearest(foundIn(value), there)) ??
+        nearHint(nearest(foundIn(value), comparable.get(courseIn(value))!).values) ??
         (there.length === 0 ? { code: 'no-groups', args: {} } : { code: 'groups', args: { groups: listed(there) } })
     }
   },
 }
+
+/** Also of use: nobody need look any further. */
+const NOTHING_NEAR: Hint = { code: 'nothing-near', args: {} }
 
 /** What Moodle shows for the roles that it brings along, where nobody has given them another name. */
 const ROLES_BY_OTHER_NAMES: Readonly<Record<string, string>> = {
@@ -168,16 +172,17 @@ function userHint({ column, meant }: OtherIdentifier, { identifier }: MessageArg
   return { code: 'user-other-identifier-known', args: { ...args, meant } }
 }
 
-function spellingHint(name: string, values: readonly string[], ofPeople: boolean): Hint | null {
+function spellingHint(name: string, values: readonly Comparable[], ofPeople: boolean): Hint | null {
   const clean = cleaned(name)
-  if (clean !== name && values.some(value => folded(value) === folded(clean)))
+  if (clean !== name && values.some(value => value.folded === folded(clean)))
     return { code: 'invisible', args: { near: clean } }
-  const padded = distinct(values.filter(value => differsInZeros(clean, value)))
-  if (padded.length === 1) return { code: 'leading-zeros', args: { near: padded[0]! } }
+  const padded = numberForms(clean)
+  const [number, another] = padded.length === 0 ? [] : values.filter(({ value }) => padded.includes(value))
+  if (number !== undefined && another === undefined) return { code: 'leading-zeros', args: { near: number.value } }
   const found = nearest(name, values, { ofPeople })
-  const [only] = found
-  if (found.length === 1 && slipsBetween(name, only!) === 0) return { code: 'lookalike', args: { near: only! } }
-  return nearHint(found)
+  const [only] = found.values
+  if (found.values.length === 1 && found.slips === 0) return { code: 'lookalike', args: { near: only! } }
+  return nearHint(found.values)
 }
 
 async function giveIds(ground: HintsGround, kind: 'user' | 'course', values: readonly FaultValue[]): Promise<void> {
@@ -197,7 +202,7 @@ function methodHint(name: string, methods: ReadonlyMap<string, boolean>, onSite:
     .filter(([method, isEnabled]) => isEnabled && onSite.has(method) && !MANAGED_METHODS.has(method))
     .map(([method]) => method)
   if (usable.length === 0) return { code: 'no-methods', args: {} }
-  return wordHint(nearest(name, usable)) ?? { code: 'methods', args: { methods: listed(usable) } }
+  return wordHint(nearest(name, comparables(usable)).values) ?? { code: 'methods', args: { methods: listed(usable) } }
 }
 
 /** @param seconds Unix time @returns as a file has it, in a time zone */

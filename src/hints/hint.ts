@@ -6,6 +6,7 @@ export type HintCode =
   | 'near-word'
   | 'near-two'
   | 'near-some'
+  | 'nothing-near'
   | 'lookalike'
   | 'leading-zeros'
   | 'invisible'

@@ -43,17 +43,13 @@ function alike(name: string): string {
  * Other forms of a number that programs make of it: with and without zeros before, as 123.0.
  * Only of what looks like one; the likeliest first.
  */
-function numberForms(name: string): string[] {
+export function numberForms(name: string): string[] {
   const number = /^(0*)(\d+)(?:[.,]0+)?$/.exec(name)
   if (number === null) return []
   const digits = number[2]!
   const padded = [1, 2, 3, 4, 5].map(zeros => '0'.repeat(zeros) + digits)
   return [digits, ...padded].filter(form => form !== name)
 }
-
-/** Whether a value is a name with other zeros before it. */
-export const differsInZeros = (name: string, value: string): boolean =>
-  /^0*\d+$/.test(value) && numberForms(name).includes(value)
 
 /**
  * The spellings from which one slip makes this name, the likeliest first: they are looked up as they are, each by the index.
@@ -103,11 +99,23 @@ function kindOf(sign: string): readonly string[] {
   return SIGNS
 }
 
+/** A value with the forms in which it is compared: made once, compared with many names. */
+export interface Comparable {
+  readonly value: string
+  readonly folded: string
+  readonly alike: string
+}
+
+const comparable = (value: string): Comparable => ({ value, folded: folded(value), alike: alike(value) })
+
+/** Each value once, ready to be compared; what is too long to be compared, or empty, is left out. */
+export const comparables = (values: Iterable<string>): Comparable[] =>
+  [...new Set(values)].filter(value => value !== '' && value.length <= LONGEST_NAME).map(comparable)
+
 /** How many slips lead from one name to another: 0 where they look alike; a pair of signs the wrong way round is one. */
-export function slipsBetween(name: string, value: string): number {
-  if (alike(cleaned(name)) === alike(value)) return 0
-  const [one, other] = [folded(cleaned(name)), folded(value)]
-  return isSwapped(one, other) ? 1 : distance(one, other)
+function slipsBetween(one: Comparable, other: Comparable): number {
+  if (one.alike === other.alike) return 0
+  return isSwapped(one.folded, other.folded) ? 1 : distance(one.folded, other.folded)
 }
 
 function isSwapped(one: string, other: string): boolean {
@@ -123,34 +131,40 @@ function isSwapped(one: string, other: string): boolean {
 }
 
 /** Slips that a name may have, and still be told: of short names one is much. */
-const slipsAllowed = (name: string): number => Math.min(3, Math.max(1, Math.floor([...name].length / 4)))
+const slipsAllowed = (name: string): number => Math.min(3, Math.max(1, Math.floor(name.length / 4)))
 
 /** Where people are named by numbers, another digit is another person: nobody is to be enrolled by a guess. */
-const differsByDigitAlone = (name: string, value: string): boolean =>
-  name.length === value.length &&
-  !isSwapped(folded(name), folded(value)) &&
-  folded(name).replaceAll(/\d/g, '#') === folded(value).replaceAll(/\d/g, '#')
+const differsByDigitAlone = (one: string, other: string): boolean =>
+  one.length === other.length && !isSwapped(one, other) && one.replaceAll(/\d/g, '#') === other.replaceAll(/\d/g, '#')
 
 /** More than these are no hint any more. */
-const SOME = 3
+const MOST_NEAR = 3
+const MOST_NEAR_PEOPLE = 2
 
 /**
  * The values that a name may have meant: those that are nearest, if they are near at all, and few.
  * @param ofPeople whether the values are people's identifiers, for which guesses must be better
+ * @returns in the order of the alphabet, with how many slips lead there: 0 where it looks alike
  */
-export function nearest(name: string, values: Iterable<string>, { ofPeople = false } = {}): string[] {
-  if (name.length > LONGEST_NAME) return []
-  let least = slipsAllowed(cleaned(name))
+export function nearest(
+  name: string,
+  values: readonly Comparable[],
+  { ofPeople = false } = {},
+): { readonly values: string[]; readonly slips: number } {
+  const none = { values: [], slips: 0 }
+  if (name.length > LONGEST_NAME) return none
+  const own = comparable(cleaned(name))
+  let least = slipsAllowed(own.folded)
   let found: string[] = []
-  for (const value of new Set(values)) {
-    if (value === name || value === '' || value.length > LONGEST_NAME) continue
-    if (Math.abs(value.length - name.length) > least + 8) continue
-    const slips = slipsBetween(name, value)
-    if (slips > least || slips >= [...folded(value)].length) continue
-    if (ofPeople && slips > 0 && differsByDigitAlone(cleaned(name), value)) continue
+  for (const other of values) {
+    if (other.value === name || Math.abs(other.folded.length - own.folded.length) > least) continue
+    const slips = slipsBetween(own, other)
+    // Of a value, something must be left.
+    if (slips > least || slips >= other.folded.length) continue
+    if (ofPeople && slips > 0 && differsByDigitAlone(own.folded, other.folded)) continue
     if (slips < least) found = []
     least = slips
-    found.push(value)
+    found.push(other.value)
   }
-  return found.length > (ofPeople ? 2 : SOME) ? [] : found.sort()
+  return found.length > (ofPeople ? MOST_NEAR_PEOPLE : MOST_NEAR) ? none : { values: found.sort(), slips: least }
 }

@@ -12,7 +12,7 @@ import { findCourses, type NamesGround } from './world.ts'
 /** Values of one statement's IN: from 1,000 on, MariaDB makes a table of them, and may read ours for each. */
 const VALUES_A_QUESTION = 500
 /** Spellings that are asked for, of all names together. */
-const SPELLINGS = 30_000
+const SPELLINGS = 20_000
 const SPELLINGS_OF_A_NAME = 400
 /** Values that stand before and behind a name in the index. */
 const NEIGHBOURS = 15

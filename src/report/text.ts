@@ -81,7 +81,7 @@ function* causes(
 function valueLine(value: FaultValue, lang: Lang): string {
   const lines = linesOf(value.lines, lang)
   const cells = cellsOf(value)
-  const what = cells === '' ? `${lines}:` : say(lang, 'report.value', { value: cells, lines })
+  const what = cells === '' ? `${lines}.` : say(lang, 'report.value', { value: cells, lines })
   return value.hint === null ? what : `${what} ${hintSentence(value.hint, lang)}`
 }
 
