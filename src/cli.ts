@@ -16,7 +16,7 @@ import { explain } from './messages/explain.ts'
 import { LANGUAGES, type Lang, languageOf, say } from './messages/say.ts'
 
 const DEFAULT_CONFIGURATION = '/etc/moodle-syncd/config.yaml'
-const FORMATS: readonly OutputFormat[] = ['text', 'json']
+const FORMATS: readonly OutputFormat[] = ['text', 'json', 'html']
 
 interface GlobalOptions {
   readonly config?: string
@@ -79,14 +79,19 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
     .usage(t('help.program-usage'))
     .description(t('help.program', { default: DEFAULT_CONFIGURATION }))
     .option('-c, --config <FILE>', t('help.config', { default: DEFAULT_CONFIGURATION }))
-    .option('--format <text|json>', t('help.format'), oneOf(FORMATS))
+    .option('--format <text|json|html>', t('help.format'), oneOf(FORMATS))
     .option('--lang <en|fr>', t('help.lang'), oneOf(LANGUAGES))
     .helpOption('-h, --help', t('help.help'))
     .version(version(), '-V, --version', t('help.version'))
     .addHelpText('after', `\n${t('help.exit')}`)
 
-  const context = (): CommandContext => {
+  /** @param formats those in which the command can say what it says */
+  const context = (formats: readonly OutputFormat[] = ['text', 'json']): CommandContext => {
     const options = program.opts<GlobalOptions>()
+    if (options.format !== undefined && !formats.includes(options.format)) {
+      const message = `option '--format' '${options.format}'`
+      throw new CommanderError(EXIT.usage, 'commander.invalidArgument', message)
+    }
     return {
       configPath: resolve(options.config ?? (env.MOODLE_SYNCD_CONFIG || DEFAULT_CONFIGURATION)),
       format: options.format ?? 'text',
@@ -115,7 +120,7 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
     .option('--wait <DURATION>', t('help.run-wait'), durationOf)
     .action(async (file: string | undefined, { simulate = false, approve = false, wait = 0 }: Partial<RunOptions>) => {
       const { run } = await import('./commands/run.ts')
-      end(await run(context(), file, { simulate, approve, wait }))
+      end(await run(context(FORMATS), file, { simulate, approve, wait }))
     })
   command('lint', `${t('help.usage-options')} FILE`)
     .argument('<FILE>', t('help.lint-file'))
@@ -138,14 +143,14 @@ function commands(lang: Lang, end: (status: ExitStatus) => void): Command {
     .option('--retry-file', t('help.runs-retry-file'))
     .action(async (id: string | undefined, { retryFile = false }: { retryFile?: boolean }) => {
       const { runs } = await import('./commands/runs.ts')
-      end(await runs(context(), id, { retryFile }))
+      end(await runs(context(id === undefined ? undefined : FORMATS), id, { retryFile }))
     })
   command('undo', `${t('help.usage-options')} ID`)
     .argument('<ID>', t('help.undo-id'))
     .option('--simulate', t('help.undo-simulate'))
     .action(async (id: string, { simulate = false }: { simulate?: boolean }) => {
       const { undo } = await import('./commands/undo.ts')
-      end(await undo(context(), id, { simulate }))
+      end(await undo(context(FORMATS), id, { simulate }))
     })
   command('why', `${t('help.usage-options')} USER COURSE`)
     .argument('<USER>', t('help.why-user'))

@@ -11,6 +11,8 @@ import type { Config } from './config/config.ts'
 import { EXIT, Problem } from './errors.ts'
 import { inspect } from './file/read.ts'
 import { heldBy, lookThrough, mayBeHeld, trialOf } from './guard.ts'
+import { type Faults, NO_FAULTS } from './hints/faults.ts'
+import { findFaults } from './hints/find.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
 import { openCaches } from './moodle/caches/drop.ts'
@@ -186,7 +188,8 @@ async function showOnly(run: Run, moodle: Moodle, startedAt: Date): Promise<RunR
   const how = { consequences, observers: [departures.observer] }
   const result = await simulate(run, moodle, facts, how, async outcomes => {
     const held = findings === null ? [] : await heldBy(run, moodle, findings, departures)
-    await run.request.onReport?.(reportOf(run, startedAt, { held }), outcomes.read)
+    const faults = await faultsOf(run, moodle, facts, startedAt, outcomes)
+    await run.request.onReport?.(reportOf(run, startedAt, { held, faults }), outcomes.read)
     return held.length > 0 ? wasHeld(run, startedAt, null) : finished(run, startedAt)
   })
   return result === 'interrupted' ? interrupted(run, startedAt) : result
@@ -208,7 +211,7 @@ async function holdIfNeeded(run: Run, moodle: Moodle, facts: Facts, lease: Lease
   const how = { consequences: [linkedCourses], observers: [departures.observer] }
   const result = await simulate(trial, moodle, facts, how, async outcomes => {
     const held = await heldBy(trial, moodle, findings, departures)
-    return held.length > 0 ? hold(trial, moodle, lease, held, outcomes) : null
+    return held.length > 0 ? hold(trial, moodle, facts, lease, held, outcomes) : null
   })
   return result === 'interrupted' ? interrupted(trial, lease.startedAt) : result
 }
@@ -217,6 +220,7 @@ async function holdIfNeeded(run: Run, moodle: Moodle, facts: Facts, lease: Lease
 async function hold(
   run: Run,
   moodle: Moodle,
+  facts: Facts,
   lease: Lease,
   held: readonly Hold[],
   outcomes: Lines<RowResult>,
@@ -229,7 +233,8 @@ async function hold(
     (await chooseReportFiles(ground.store, request.name, startedAt, { retry: false, held: isMoved }))
   await beginHolding(moodle, lease, files)
   const release: Release = { file: request.namedAs ?? join('held', basename(files.held!)), path: files.held }
-  const report = reportOf(run, startedAt, { held, release })
+  const faults = await faultsOf(run, moodle, facts, startedAt, outcomes)
+  const report = reportOf(run, startedAt, { held, release, faults })
   await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
   await request.onReport?.(report, outcomes.read)
   await tellAdministrators(ground, {
@@ -272,8 +277,8 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
     return await withLines<RowResult, RunResult>(path, lease.outcomesBytes, async outcomes => {
       for await (const result of outcomes.read()) count(run.summary, result)
       request.onProgress?.(run.summary.rows, inspection.rows)
+      const facts = await loadFacts(moodle, ground.config)
       if (lease.state === 'running') {
-        const facts = await loadFacts(moodle, ground.config)
         if (ground.config.enrol.notifyTeachers) await probeTeachers(moodle, facts.settings)
         // Of a run that goes on, the guard has let all of it pass.
         const held = lease.last === null ? await holdIfNeeded(run, moodle, facts, lease) : null
@@ -299,7 +304,9 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
           : lease.reportFiles
       await beginReport(moodle, lease, files)
       const journalBytes = await journalBytesOf(moodle, lease)
-      const report = reportOf(run, startedAt, { retryFile: files.retry, canBeUndone: journalBytes !== null })
+      const faults = await faultsOf(run, moodle, facts, startedAt, outcomes)
+      const canBeUndone = journalBytes !== null
+      const report = reportOf(run, startedAt, { retryFile: files.retry, canBeUndone, faults })
       await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
       await request.onReport?.(report, outcomes.read)
       const told = { id, file: name, startedAt, isUndo: false }
@@ -345,12 +352,24 @@ function recordingOf(moodle: Moodle, lease: Lease, outcomes: Lines<RowResult>, j
   }
 }
 
+/** Why rows have failed or were warned, and what may have been meant. Where all is well, nothing is asked. */
+async function faultsOf(
+  { ground, summary }: Run,
+  moodle: Moodle,
+  facts: Facts,
+  startedAt: Date,
+  outcomes: Lines<RowResult>,
+): Promise<Faults> {
+  if (summary.failed === 0 && Object.keys(summary.warnings).length === 0) return NO_FAULTS
+  return findFaults({ moodle, config: ground.config, ...facts, startedAt }, outcomes.read())
+}
+
 /** What a report says beside the rows; what is not given is not there. */
-type Said = Partial<Pick<Report, 'retryFile' | 'canBeUndone'> & Pick<Report['file'], 'held' | 'release'>>
+type Said = Partial<Pick<Report, 'retryFile' | 'canBeUndone' | 'faults'> & Pick<Report['file'], 'held' | 'release'>>
 
 function reportOf({ request, inspection, summary }: Run, startedAt: Date, said: Said = {}): Report {
   const { errors, warnings, sha256 } = inspection
-  const { held = [], release = null, retryFile = null, canBeUndone = false } = said
+  const { held = [], release = null, retryFile = null, canBeUndone = false, faults = NO_FAULTS } = said
   const outcome = errors.length > 0 ? 'refused' : held.length > 0 ? 'held' : 'processed'
   return {
     run: request.id,
@@ -359,6 +378,7 @@ function reportOf({ request, inspection, summary }: Run, startedAt: Date, said: 
     finishedAt: new Date(),
     file: { name: request.name, sha256, outcome, errors, warnings, held, release },
     summary,
+    faults,
     retryFile,
     canBeUndone,
   }

@@ -39,6 +39,7 @@ import {
   emptyUndoSummary,
   type UndoReport,
   type UndoSummary,
+  undoAsHtml,
   undoAsJson,
   undoAsText,
 } from './report/undo.ts'
@@ -206,6 +207,10 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
     const journalBytes = await journalBytesOf(moodle, lease)
     const report = reportOf(undo, id, startedAt, journalBytes !== null)
     await replaceDurably(files.text, stream => pipeline(undoAsText(report, outcomes.read(), lang), stream))
+    if (files.html !== undefined) {
+      const pieces = undoAsHtml(report, outcomes.read, lang, files.json)
+      await replaceDurably(files.html, stream => pipeline(pieces, stream))
+    }
     await replaceDurably(files.json, stream => pipeline(undoAsJson(report, outcomes.read(), lang), stream))
     await request.onReport?.(report, outcomes.read)
     const told = { id, file: name, startedAt, isUndo: true }

@@ -2,7 +2,8 @@
 import type { Writable } from 'node:stream'
 import type { Lang } from '../messages/say.ts'
 
-export type OutputFormat = 'text' | 'json'
+/** `html` is for reports of runs alone. */
+export type OutputFormat = 'text' | 'json' | 'html'
 
 export interface CommandContext {
   /** Absolute. The file need not exist: `loadConfig` says so in its own words. */

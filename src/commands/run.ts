@@ -9,11 +9,14 @@ import { pipeline } from 'node:stream/promises'
 import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { createLog } from '../log.ts'
+import type { Lang } from '../messages/say.ts'
 import { sendForAWhile } from '../notify/sender.ts'
 import { tryUntilDone } from '../patience.ts'
+import type { RowResult } from '../plan/outcome.ts'
+import { reportAsHtml } from '../report/html.ts'
 import { reportAsJson } from '../report/json.ts'
 import { lintAsText } from '../report/lint.ts'
-import type { Summary } from '../report/report.ts'
+import type { Report, Summary } from '../report/report.ts'
 import { reportAsText } from '../report/text.ts'
 import { type RunGround, type RunRequest, type RunResult, run as runFile } from '../run.ts'
 import { standardFiles } from '../store/commands.ts'
@@ -21,7 +24,7 @@ import { conclude } from '../store/conclude.ts'
 import { failedWith } from '../store/errno.ts'
 import { outcomesPath } from '../store/running.ts'
 import { openStore, type Store } from '../store/store.ts'
-import type { CommandContext } from './context.ts'
+import type { CommandContext, OutputFormat } from './context.ts'
 import { showProgress } from './progress.ts'
 
 export interface RunOptions {
@@ -138,6 +141,16 @@ async function spooled(
   }
 }
 
+type AsPieces = (report: Report, rows: () => AsyncIterable<RowResult>, lang: Lang) => AsyncIterable<string>
+
+const REPORTS: Readonly<Record<OutputFormat, AsPieces>> = {
+  text: (report, rows, lang) => reportAsText(report, rows(), lang),
+  json: (report, rows, lang) => reportAsJson(report, rows(), lang),
+  html: (report, rows, lang) => reportAsHtml(report, rows, lang),
+}
+
+const asLint: AsPieces = (report, rows, lang) => lintAsText(report, rows(), lang)
+
 async function one(
   context: CommandContext,
   { log, ...ground }: RunGround,
@@ -168,9 +181,8 @@ async function one(
       if (reported !== undefined) return
       reported = report.summary
       progress.end()
-      const asText = explain ? lintAsText : reportAsText
-      const pieces = format === 'json' ? reportAsJson(report, rows(), lang) : asText(report, rows(), lang)
-      await pipeline(pieces, stdout, { end: false })
+      const asPieces: AsPieces = explain && format === 'text' ? asLint : REPORTS[format]
+      await pipeline(asPieces(report, rows, lang), stdout, { end: false })
     },
   }
   try {

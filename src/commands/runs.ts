@@ -46,7 +46,7 @@ async function findRun(store: Store, beginning: string): Promise<PastRun> {
 }
 
 async function print({ stdout, format }: CommandContext, run: PastRun, retryFile: boolean): Promise<void> {
-  const path = retryFile ? run.retryFile : format === 'json' ? run.json : run.text
+  const path = retryFile ? run.retryFile : run[format]
   // Nothing failed: there is nothing to print, and nothing wrong with that.
   if (path === null) return
   try {

@@ -5,7 +5,7 @@ import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { sendForAWhile } from '../notify/sender.ts'
-import { undoAsJson, undoAsText } from '../report/undo.ts'
+import { undoAsHtml, undoAsJson, undoAsText } from '../report/undo.ts'
 import { openStore } from '../store/store.ts'
 import { undo as takeBack } from '../undo.ts'
 import type { CommandContext } from './context.ts'
@@ -41,7 +41,12 @@ export async function undo(context: CommandContext, id: string, { simulate }: Un
         onProgress: (done, of) => progress.update(Math.floor(done / 1024), Math.ceil(of / 1024)),
         onReport: (report, lots) => {
           progress.end()
-          const pieces = format === 'json' ? undoAsJson(report, lots(), lang) : undoAsText(report, lots(), lang)
+          const pieces =
+            format === 'json'
+              ? undoAsJson(report, lots(), lang)
+              : format === 'html'
+                ? undoAsHtml(report, lots, lang)
+                : undoAsText(report, lots(), lang)
           return pipeline(pieces, stdout, { end: false })
         },
       },

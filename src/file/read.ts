@@ -101,7 +101,7 @@ export async function* readRows(
   from: LineStart = FIRST_LINE,
 ): AsyncGenerator<Row[]> {
   const records = recordReader(header.separator, options.maxRecordBytes)
-  const toRow = rowReader(header.columns, rules)
+  const toRow = rowReader(header, rules)
   for await (const lines of readLines(bytes, encodingOf(options.encoding), options.maxRecordBytes, from)) {
     const rows: Row[] = []
     for (const line of lines) {

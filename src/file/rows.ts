@@ -2,10 +2,21 @@
  * A record to a row: what its cells say, or the first thing that is wrong with them. Whether Moodle knows what they name is
  * not asked here.
  */
+import type { MessageArguments } from '../errors.ts'
 import { excerpt } from './excerpt.ts'
 import type { CsvRecord } from './records.ts'
 import { parseTime } from './time.ts'
-import type { Column, Command, CommandRow, GroupCommand, ReadingErrorCode, Row, UnreadableRow } from './types.ts'
+import type {
+  Column,
+  Command,
+  CommandRow,
+  GroupCommand,
+  Header,
+  ReadingErrorCode,
+  Row,
+  Separator,
+  UnreadableRow,
+} from './types.ts'
 
 /** The words of the `cmd` column, as they are to be written. */
 export const COMMAND_WORDS = ['add', 'shift', 'del', 'delete', 'disable', 'suspend', 'enable'] as const
@@ -21,13 +32,15 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<CommandWord, Command>([
   ['enable', 'enable'],
 ])
 
-const GROUP_COMMANDS: ReadonlySet<string> = new Set<GroupCommand>([
+/** The words of the `gcmd` column. */
+export const GROUP_COMMAND_WORDS = [
   'gadd',
   'gaddcreate',
   'greplace',
   'greplacecreate',
   'gdel',
-])
+] as const satisfies readonly GroupCommand[]
+const GROUP_COMMANDS: ReadonlySet<string> = new Set(GROUP_COMMAND_WORDS)
 const isGroupCommand = (word: string): word is GroupCommand => GROUP_COMMANDS.has(word)
 
 const GROUP_COLUMNS = ['g1', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7', 'g8', 'g9'] as const satisfies readonly Column[]
@@ -41,8 +54,11 @@ export interface RowRules {
   readonly keepWording?: boolean
 }
 
-/** What reads the records below a header of these columns. */
-export function rowReader(columns: readonly Column[], rules: RowRules): (record: CsvRecord) => Row {
+/** What reads the records below a header of these columns, that has this separator between them. */
+export function rowReader(
+  { columns, separator }: Pick<Header, 'columns' | 'separator'>,
+  rules: RowRules,
+): (record: CsvRecord) => Row {
   const place = (column: Column) => columns.indexOf(column)
   const [cmd, uid, cid, rolename] = [place('cmd'), place('uid'), place('cid'), place('rolename')]
   const [enrol, starttime, endtime] = [place('enrol'), place('starttime'), place('endtime')]
@@ -71,7 +87,7 @@ export function rowReader(columns: readonly Column[], rules: RowRules): (record:
 
     if (record.badQuoting) return unreadable('bad-quoting')
     if (cells.length > columns.length || cells.length < fewestCells) {
-      return unreadable('wrong-number-of-cells', { found: cells.length, expected: columns.length })
+      return unreadable('wrong-number-of-cells', wrongNumber(cells, columns.length, separator))
     }
     const word = cell(cmd)
     const command = word === '' ? defaultCommand : COMMANDS.get(word)
@@ -102,6 +118,25 @@ export function rowReader(columns: readonly Column[], rules: RowRules): (record:
       ...wording,
     }
   }
+}
+
+/** Separators that a file may have, and the bar, which it may not. */
+const SEPARATORS = [';', ',', ':', '\t', '|'] as const
+
+/** How many cells there are and should be, and what the cause is likely to be. */
+function wrongNumber(cells: readonly string[], expected: number, separator: Separator): MessageArguments {
+  const found = cells.length
+  const [only = ''] = cells
+  const other = SEPARATORS.find(one => one !== separator && only.split(one).length >= Math.min(3, expected)) ?? ''
+  const likely =
+    found > expected
+      ? 'more'
+      : found === 1 && only.includes(separator)
+        ? 'quoted'
+        : found === 1 && other !== ''
+          ? 'separator'
+          : 'fewer'
+  return { found, expected, likely, separator, other }
 }
 
 function groupWarningOf(word: string, groups: readonly string[]): CommandRow['groupWarning'] {

@@ -19,12 +19,15 @@ export interface Rules {
   readonly allowDisabledInstances: boolean
   /** Shortnames; null: every role that can be assigned in courses. */
   readonly allowedRoles: readonly string[] | null
+  /** What uid and cid hold: for what is said of those that name nobody. */
+  readonly userIdentifier: string
+  readonly courseIdentifier: string
   /** Rows are explained, with times in this time zone; without, they are not. */
   readonly explainIn?: string
 }
 
 /** Methods whose enrolments Moodle works out from elsewhere, or that keep none. */
-const MANAGED_METHODS: ReadonlySet<string> = new Set(['cohort', 'meta', 'category', 'database', 'ldap', 'guest'])
+export const MANAGED_METHODS: ReadonlySet<string> = new Set(['cohort', 'meta', 'category', 'database', 'ldap', 'guest'])
 
 /** A row whose names are all known: what the command works on. */
 export interface Resolved {
@@ -80,11 +83,17 @@ export function planRow(row: Row, world: World, rules: Rules): RowResult {
 /** The row's names looked up and its conditions held, or the first of its errors in the order of the specification. */
 function resolve(row: CommandRow, world: World, rules: Rules, warnings: RowWarning[]): Resolved | Failure {
   const user = world.users.get(row.uid) ?? NOT_FOUND
-  if (user.thing === null) return fail(user.ambiguous ? 'user-ambiguous' : 'user-not-found', { found: row.uid })
+  if (user.thing === null) {
+    const args = { found: row.uid, identifier: rules.userIdentifier }
+    return fail(user.ambiguous ? 'user-ambiguous' : 'user-not-found', args)
+  }
   if (user.thing === world.site.guestId) return fail('guest-user', { found: row.uid })
 
   const course = world.courses.get(row.cid) ?? NOT_FOUND
-  if (course.thing === null) return fail(course.ambiguous ? 'course-ambiguous' : 'course-not-found', { found: row.cid })
+  if (course.thing === null) {
+    const args = { found: row.cid, identifier: rules.courseIdentifier }
+    return fail(course.ambiguous ? 'course-ambiguous' : 'course-not-found', args)
+  }
   if (course.thing.id === world.site.siteCourseId) return fail('site-course', { found: row.cid })
 
   const role = resolveRole(row, world, rules)
@@ -99,13 +108,16 @@ function resolve(row: CommandRow, world: World, rules: Rules, warnings: RowWarni
     }
   }
 
-  const enrolments = [...participant(world, course.thing, user.thing).enrolments].filter(({ instance: own }) =>
+  const all = [...participant(world, course.thing, user.thing).enrolments]
+  const enrolments = all.filter(({ instance: own }) =>
     instance === null ? !MANAGED_METHODS.has(own.method) : own === instance,
   )
   if ((row.command === 'disable' || row.command === 'enable') && enrolments.length === 0) {
-    return fail('not-enrolled', { user: row.uid, course: row.cid, method: row.method ?? '' })
+    const others = [...new Set(all.map(({ instance: { method } }) => method))].sort().join(', ')
+    return fail('not-enrolled', { user: row.uid, course: row.cid, method: row.method ?? 'none', others })
   }
-  if (endsBeforeStart(row, enrolments, world)) return fail('end-before-start')
+  const wrongTimes = timesThatEndBeforeStart(row, enrolments, world)
+  if (wrongTimes !== null) return fail('end-before-start', wrongTimes)
 
   const approximate = [
     [user.approximately, row.uid],
@@ -146,13 +158,16 @@ function findInstance(course: Course, method: string, world: World, rules: Rules
   return first ?? null
 }
 
-/** Whether the times that would then stand are the wrong way round, in a row that gives either and writes an enrolment. */
-function endsBeforeStart(row: CommandRow, enrolments: readonly Enrolment[], world: World): boolean {
-  if (row.method === null || (row.command !== 'add' && row.command !== 'shift' && row.command !== 'enable'))
-    return false
-  if (row.start === undefined && row.end === undefined) return false
+/** The times that would then stand, if they are the wrong way round, in a row that gives either and writes an enrolment. */
+function timesThatEndBeforeStart(
+  row: CommandRow,
+  enrolments: readonly Enrolment[],
+  world: World,
+): { readonly start: number; readonly end: number } | null {
+  if (row.method === null || (row.command !== 'add' && row.command !== 'shift' && row.command !== 'enable')) return null
+  if (row.start === undefined && row.end === undefined) return null
   const { timeStart, timeEnd } = timesThen(row, enrolments[0], world.now)
-  return timeEnd !== 0 && timeEnd < timeStart
+  return timeEnd !== 0 && timeEnd < timeStart ? { start: timeStart, end: timeEnd } : null
 }
 
 /** Each code once, with the arguments of the first. */

@@ -1,5 +1,5 @@
 /**
- * The files that a run leaves in the store: its report as text and as JSON, and the retry file. Their names are chosen,
+ * The files that a run leaves in the store: its report as text, as JSON and as a page, and the retry file. Their names are chosen,
  * and kept in the ledger, before they are written: written again after a crash, they are the same files.
  */
 import type { FileHandle } from 'node:fs/promises'
@@ -12,6 +12,7 @@ import type { RowResult } from '../plan/outcome.ts'
 import { firstFree, replaceDurably, writeDurably } from '../store/durable.ts'
 import { numbered, stamped } from '../store/names.ts'
 import type { Store } from '../store/store.ts'
+import { reportAsHtml } from './html.ts'
 import { reportAsJson } from './json.ts'
 import type { Report } from './report.ts'
 import { reportAsText } from './text.ts'
@@ -20,6 +21,8 @@ import { reportAsText } from './text.ts'
 export interface ReportFiles {
   readonly text: string
   readonly json: string
+  /** Missing where an earlier version has chosen the names, which wrote no such file. */
+  readonly html?: string
   /** null where no row failed. */
   readonly retry: string | null
   /** Where a file that is held will lie; null where it stays where it is, or none is held. */
@@ -36,6 +39,7 @@ export async function chooseReportFiles(
   return {
     text: await firstFree(folder.reports, stamped(name, startedAt, '.txt')),
     json: await firstFree(folder.reports, stamped(name, startedAt, '.json')),
+    html: await firstFree(folder.reports, stamped(name, startedAt, '.html')),
     retry: retry ? await firstFree(folder.retry, stamped(name, startedAt)) : null,
     held: held ? await firstFree(folder.held, numbered(name)) : null,
   }
@@ -49,6 +53,7 @@ export async function writeRefusal({ folder }: Store, report: Report, lang: Lang
     writeDurably(folder.reports, stamped(file.name, startedAt, ending), stream => pipeline(pieces, stream))
   await write('.txt', reportAsText(report, none(), lang))
   await write('.json', reportAsJson(report, none(), lang))
+  await write('.html', reportAsHtml(report, none, lang))
 }
 
 /**
@@ -69,6 +74,10 @@ export async function writeReportFiles(
     await replaceDurably(files.retry, stream => pipeline(pieces, stream))
   }
   await replaceDurably(files.text, stream => pipeline(reportAsText(report, rows(), lang), stream))
+  if (files.html !== undefined) {
+    const pieces = reportAsHtml(report, rows, lang, files.json)
+    await replaceDurably(files.html, stream => pipeline(pieces, stream))
+  }
   await replaceDurably(files.json, stream => pipeline(reportAsJson(report, rows(), lang), stream))
 }
 

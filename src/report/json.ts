@@ -1,13 +1,24 @@
 /** The report as one JSON object, written piece by piece: a file of a million rows makes a report of a million. */
+import type { Fault, Faults, FaultValue } from '../hints/faults.ts'
 import { type Lang, say } from '../messages/say.ts'
-import type { Remark, RowResult } from '../plan/outcome.ts'
+import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { commandOf, sentenceOf } from './held.ts'
 import type { Report } from './report.ts'
+import {
+  causeTitle,
+  differenceOf,
+  hintSentence,
+  meaningOf,
+  patternSentence,
+  remedyOf,
+  rowSentences,
+} from './sentences.ts'
 
 const ROWS_A_PIECE = 500
 
 /**
- * The pieces of the object, one row a line. Its shape is a contract with programs that read it.
+ * The pieces of the object: all but causes and rows on the first line, then one cause or row a line. Its shape is a contract
+ * with programs that read it.
  * @param rows in file order; of a refused file none, and then there is no member `rows`
  */
 export async function* reportAsJson(
@@ -15,7 +26,7 @@ export async function* reportAsJson(
   rows: AsyncIterable<RowResult>,
   lang: Lang,
 ): AsyncGenerator<string> {
-  const { file, summary } = report
+  const { file, summary, faults } = report
   const { changes, errors, warnings, ...outcomes } = summary
   const head = {
     run: report.run,
@@ -44,14 +55,18 @@ export async function* reportAsJson(
     canBeUndone: report.canBeUndone,
   }
   if (file.outcome === 'refused') {
-    yield `${JSON.stringify(head)}\n`
+    yield `${toJson(head)}\n`
     return
   }
-  yield `${JSON.stringify(head).slice(0, -1)},"rows":[`
+  const causes = [
+    ...faults.errors.map(fault => causeAsJson(fault, 'cause', lang)),
+    ...faults.warnings.map(fault => causeAsJson(fault, 'warning-cause', lang)),
+  ]
+  yield `${toJson(head).slice(0, -1)},"causes":[${causes.map(cause => `\n${toJson(cause)}`).join(',')}],"rows":[`
   let piece: string[] = []
   let separator = '\n'
   for await (const row of rows) {
-    piece.push(separator, JSON.stringify(rowAsJson(row, lang)))
+    piece.push(separator, toJson(rowAsJson(row, faults, lang)))
     separator = ',\n'
     if (piece.length >= 2 * ROWS_A_PIECE) {
       yield piece.join('')
@@ -61,9 +76,40 @@ export async function* reportAsJson(
   yield `${piece.join('')}]}\n`
 }
 
-function rowAsJson(result: RowResult, lang: Lang): object {
+/** JSON that is fit for a terminal, too: what it would obey, and JSON lets stand, is escaped. */
+export const toJson = (value: object): string =>
+  JSON.stringify(value).replaceAll(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    sign => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+function causeAsJson(fault: Fault, family: 'cause' | 'warning-cause', lang: Lang): object {
+  const { code, rows, lines, values, otherRows, pattern } = fault
+  const remedy = family === 'cause' ? remedyOf(code as RowErrorCode, lang) : ''
+  return {
+    code,
+    outcome: family === 'cause' ? 'failed' : 'warned',
+    rows,
+    lines,
+    message: causeTitle(fault, family, lang),
+    ...(remedy === '' ? {} : { remedy }),
+    ...(pattern === null ? {} : { pattern: { ...pattern, message: patternSentence(fault, lang) } }),
+    values: values.map(value => valueAsJson(value, lang)),
+    otherRows,
+  }
+}
+
+const valueAsJson = ({ args, rows, lines, hint }: FaultValue, lang: Lang): object => ({
+  ...args,
+  rows,
+  lines,
+  ...(hint === null ? {} : { hint: { code: hint.code, ...hint.args, message: hintSentence(hint, lang) } }),
+})
+
+function rowAsJson(result: RowResult, faults: Faults, lang: Lang): object {
   const { place, outcome, error, warnings, changes, about, explanation } = result
-  const messages = sentencesOf(result, lang)
+  const messages = rowSentences(result, faults, lang)
+  const hint = error === undefined ? null : faults.hintOf(error.code, error.args)
   return {
     line: place.line,
     outcome,
@@ -71,6 +117,7 @@ function rowAsJson(result: RowResult, lang: Lang): object {
     warnings: warnings.map(({ code }) => code),
     changes,
     ...about,
+    ...(hint === null ? {} : { hint: { code: hint.code, ...hint.args } }),
     ...(messages.length === 0 ? {} : { message: messages.join(' ') }),
     ...(explanation === undefined
       ? {}
@@ -80,16 +127,3 @@ function rowAsJson(result: RowResult, lang: Lang): object {
         }),
   }
 }
-
-/** What there is to say of a row: its error, or its warnings. */
-export function sentencesOf({ error, warnings }: RowResult, lang: Lang): string[] {
-  return error === undefined
-    ? warnings.map(({ code, args }) => say(lang, `row-warning.${code}`, args))
-    : [say(lang, `row-error.${error.code}`, error.args)]
-}
-
-/** The sentence for what a row means. */
-export const meaningOf = ({ code, args }: Remark, lang: Lang): string => say(lang, `meaning.${code}`, args)
-
-/** The sentence for what `tool_sync` would have done with a row. */
-export const differenceOf = ({ code, args }: Remark, lang: Lang): string => say(lang, `tool-sync.${code}`, args)

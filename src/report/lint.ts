@@ -2,12 +2,13 @@
  * What each line of a file means, as text: every row with its sentence, what it would change, and where `tool_sync` would have
  * done otherwise. As JSON, the report of the simulated run says the same (`json.ts`).
  */
+import type { Faults } from '../hints/faults.ts'
 import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Remark, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
-import { differenceOf, meaningOf, sentencesOf } from './json.ts'
 import type { Report } from './report.ts'
+import { differenceOf, meaningOf, rowSentences } from './sentences.ts'
 
 /** Errors that refuse a file here, and not there. */
 const DIFFERING_FILE_ERRORS: ReadonlySet<string> = new Set([
@@ -19,7 +20,7 @@ const DIFFERING_FILE_ERRORS: ReadonlySet<string> = new Set([
 
 /** The lines, each with its line end. Rows in file order, all of them. */
 export async function* lintAsText(
-  { file, summary }: Report,
+  { file, summary, faults }: Report,
   rows: AsyncIterable<RowResult>,
   lang: Lang,
 ): AsyncGenerator<string> {
@@ -35,7 +36,7 @@ export async function* lintAsText(
   for (const { code, column } of file.warnings) yield `${say(lang, `file-warning.${code}`, { column })}\n`
   let differing = 0
   for await (const row of rows) {
-    yield* linesOf(row, lang)
+    yield* linesOf(row, faults, lang)
     if (row.explanation !== undefined && row.explanation.differences.length > 0) differing += 1
   }
   yield '\n'
@@ -45,9 +46,9 @@ export async function* lintAsText(
   yield `${differing === 0 ? say(lang, 'lint.same') : say(lang, 'lint.differing', { count: differing, of })}\n`
 }
 
-function* linesOf(row: RowResult, lang: Lang): Generator<string> {
+function* linesOf(row: RowResult, faults: Faults, lang: Lang): Generator<string> {
   const { meaning = [], differences = [] } = row.explanation ?? {}
-  const sentences = sentencesOf(row, lang)
+  const sentences = rowSentences(row, faults, lang)
   const what =
     row.error === undefined
       ? meaning.map(one => meaningOf(one, lang))

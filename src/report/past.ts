@@ -26,6 +26,8 @@ export interface PastRun {
   readonly json: string
   /** Where it is as text, if nobody has removed it. */
   readonly text: string
+  /** Where it is as a page to look at, if nobody has removed it, and the run was not of a version that wrote none. */
+  readonly html: string
   /** Where the failed rows are; null where none failed. */
   readonly retryFile: string | null
 }
@@ -89,7 +91,10 @@ async function firstLine(handle: FileHandle): Promise<string> {
   return head.toString()
 }
 
-type Head = Omit<PastRun, 'startedAt' | 'finishedAt' | 'json' | 'text' | 'retryFile' | 'undoes' | 'canBeUndone'> & {
+type Head = Omit<
+  PastRun,
+  'startedAt' | 'finishedAt' | 'json' | 'text' | 'html' | 'retryFile' | 'undoes' | 'canBeUndone'
+> & {
   readonly startedAt: string
   readonly finishedAt: string
   readonly retryFile?: string
@@ -98,7 +103,7 @@ type Head = Omit<PastRun, 'startedAt' | 'finishedAt' | 'json' | 'text' | 'retryF
 }
 
 function parse(line: string, path: string, retryFolder: string): PastRun | null {
-  const head = JSON.parse(line.endsWith('"rows":[') ? `${line}]}` : line) as Partial<Head>
+  const head = JSON.parse(/"(causes|rows)":\[$/.test(line) ? `${line}]}` : line) as Partial<Head>
   const { run, startedAt, finishedAt, file, summary, undoes = null, canBeUndone = false, retryFile } = head
   if (run === undefined || startedAt === undefined || finishedAt === undefined) return null
   if (file === undefined || summary === undefined) return null
@@ -117,6 +122,7 @@ function parse(line: string, path: string, retryFolder: string): PastRun | null 
     canBeUndone,
     json: path,
     text: path.replace(/json$/, 'txt'),
+    html: path.replace(/json$/, 'html'),
     // No path in a file leads out of the store.
     retryFile: retryFile === undefined ? null : join(retryFolder, basename(retryFile)),
   }

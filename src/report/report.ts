@@ -1,5 +1,6 @@
-/** What was done, as plain data: codes and arguments, no sentences. Text and JSON are made of it beside this file. */
+/** What was done, as plain data: codes and arguments, no sentences. Text, JSON and HTML are made of it beside this file. */
 import type { FileError, FileWarning } from '../file/types.ts'
+import type { Faults } from '../hints/faults.ts'
 import type { Hold } from '../plan/limits.ts'
 import type { RowErrorCode, RowResult, RowWarningCode } from '../plan/outcome.ts'
 import type { ChangeWord } from '../plan/world.ts'
@@ -60,6 +61,8 @@ export interface Report {
     readonly release: Release | null
   }
   readonly summary: Summary
+  /** Why rows failed or were warned, by cause, and what may have been meant. */
+  readonly faults: Faults
   /** Where the retry file is; null where no row failed, or the run was simulated. */
   readonly retryFile: string | null
   /** Whether what it takes to go back was kept. Of a run that was simulated or refused, there is nothing to take back. */

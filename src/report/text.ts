@@ -1,10 +1,11 @@
 /** The report as text for a terminal, a mail, an archive: the summary first, then the rows that someone must look at. */
+import type { Fault, FaultValue } from '../hints/faults.ts'
 import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
-import type { RowResult } from '../plan/outcome.ts'
+import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
-import { sentencesOf } from './json.ts'
 import type { Report } from './report.ts'
+import { causeTitle, cellsOf, hintSentence, linesOf, patternSentence, remedyOf, rowSentences } from './sentences.ts'
 
 /** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told. */
 export async function* reportAsText(
@@ -31,8 +32,8 @@ export async function* reportAsText(
   }
   if (report.simulated) yield `${say(lang, 'report.simulated')}\n`
   for (const { code, column } of file.warnings) yield `${say(lang, `file-warning.${code}`, { column })}\n`
-  yield* causes('report.causes', 'report.cause.', summary.errors, lang)
-  yield* causes('report.warning-causes', 'report.warning-cause.', summary.warnings, lang)
+  yield* causes('report.causes', 'cause', report.faults.errors, lang)
+  yield* causes('report.warning-causes', 'warning-cause', report.faults.warnings, lang)
   if (!report.canBeUndone && !report.simulated && file.outcome === 'processed')
     yield `\n${say(lang, 'report.cannot-be-undone')}\n`
   if (report.retryFile !== null) yield `\n${say(lang, 'report.retry', { path: onOneLine(report.retryFile) })}\n`
@@ -40,7 +41,7 @@ export async function* reportAsText(
   yield '\n'
   for await (const row of rows) {
     const mark = row.error === undefined ? 'report.row-warned' : 'report.row-failed'
-    for (const sentence of sentencesOf(row, lang)) {
+    for (const sentence of rowSentences(row, report.faults, lang)) {
       yield `${say(lang, mark, { line: row.place.line, sentence: onOneLine(sentence) })}\n`
     }
   }
@@ -54,17 +55,34 @@ const outcomesOf = ({ rows, applied, unchanged, failed, passedOver }: Report['su
   passedOver,
 })
 
-/** What went wrong how often, the most frequent first. */
+/** Values that are told of a cause; the JSON has more. */
+const VALUES_TOLD = 20
+
+/** What went wrong how often, the most frequent first: where, what to do, and what was found. */
 function* causes(
   title: string,
-  sentence: string,
-  counts: Readonly<Record<string, number>>,
+  family: 'cause' | 'warning-cause',
+  faults: readonly Fault[],
   lang: Lang,
 ): Generator<string> {
-  const sorted = Object.entries(counts).sort(([, a], [, b]) => b - a)
-  if (sorted.length === 0) return
+  if (faults.length === 0) return
   yield `\n${say(lang, title)}\n`
-  for (const [code, number] of sorted) yield `  ${say(lang, sentence + code, { number })}\n`
+  for (const fault of faults) {
+    yield `  ${causeTitle(fault, family, lang)} (${linesOf(fault.lines, lang)})\n`
+    const remedy = family === 'cause' ? remedyOf(fault.code as RowErrorCode, lang) : ''
+    for (const sentence of [patternSentence(fault, lang), remedy]) if (sentence !== '') yield `    ${sentence}\n`
+    const values = fault.values.filter(value => cellsOf(value) !== '' || value.hint !== null)
+    for (const value of values.slice(0, VALUES_TOLD)) yield `    - ${onOneLine(valueLine(value, lang))}\n`
+    const others = values.slice(VALUES_TOLD).reduce((sum, { rows }) => sum + rows, fault.otherRows)
+    if (others > 0) yield `    - ${say(lang, 'report.other-values', { rows: others })}\n`
+  }
+}
+
+function valueLine(value: FaultValue, lang: Lang): string {
+  const lines = linesOf(value.lines, lang)
+  const cells = cellsOf(value)
+  const what = cells === '' ? `${lines}.` : say(lang, 'report.value', { value: cells, lines })
+  return value.hint === null ? what : `${what} ${hintSentence(value.hint, lang)}`
 }
 
 /** In the time zone of the server, as the names of files in the store are. */

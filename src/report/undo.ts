@@ -1,7 +1,10 @@
-/** What an undo has done, as plain data, as text and as JSON: in the shape of other reports, as far as it goes. */
+/** What an undo has done, as plain data, as text, as JSON and as a page: in the shape of other reports, as far as it goes. */
 import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
+import { heading, leftOut, list, runSentence, tiles } from './html.ts'
+import { html, PAGE_END, pageHead } from './html-text.ts'
+import { toJson } from './json.ts'
 import { localTime } from './text.ts'
 
 export interface UndoSummary {
@@ -113,6 +116,51 @@ export async function* undoAsText(report: UndoReport, lots: AsyncIterable<Undone
   for await (const { left } of lots) for (const one of left) yield `  ${onOneLine(sentenceOf(one, lang))}\n`
 }
 
+/** Rows that are left, and shown on a page. */
+const MOST_SHOWN = 1_000
+
+/** The pieces of the page. @param json where all of it is; undefined: nowhere */
+export async function* undoAsHtml(
+  report: UndoReport,
+  lots: () => AsyncIterable<Undone>,
+  lang: Lang,
+  json?: string,
+): AsyncGenerator<string> {
+  const { undoes, file, summary, simulated } = report
+  const title = say(lang, simulated ? 'undo.title-simulated' : 'undo.title', {
+    run: undoes.id,
+    name: file.name,
+    started: localTime(undoes.startedAt, lang),
+  })
+  const { applied, unchanged, failed } = summary
+  const verdict = simulated ? 'simulated' : failed > 0 ? 'some-left' : 'done'
+  const again = report.canBeUndone ? 'undo.again' : 'report.cannot-be-undone'
+  const changes = Object.entries(summary.changes)
+    .filter(([, number]) => number > 0)
+    .map(([name, number]) => say(lang, `report.change.${name}`, { number }))
+  yield pageHead(title, lang)
+  yield html`<header>
+<h1>${title}</h1>
+<p class="badge ${verdict === 'done' ? 'good' : 'warn'}">${say(lang, `report.verdict.${verdict}`)}</p>
+<p class="quiet">${runSentence(report, lang)}</p>
+</header>
+${tiles({ back: applied, 'back-already': unchanged, left: failed }, failed > 0 ? 'warn' : '', lang)}
+${list(changes)}
+${simulated ? html`<p>${say(lang, 'report.simulated')}</p>` : applied > 0 ? html`<p>${say(lang, again, { run: report.run })}</p>` : ''}
+`.text
+  if (failed > 0) {
+    const sentences: string[] = []
+    for await (const { left } of lots()) {
+      sentences.push(...left.map(one => sentenceOf(one, lang)))
+      if (sentences.length >= MOST_SHOWN) break
+    }
+    const shown = sentences.slice(0, MOST_SHOWN)
+    yield html`<h2>${heading('undo.left', lang)}</h2>\n${list(shown)}\n`.text
+    if (failed > shown.length) yield leftOut(failed - shown.length, lang, json).text
+  }
+  yield PAGE_END
+}
+
 /** The pieces of the object, one row a line: those that stay as they are. */
 export async function* undoAsJson(report: UndoReport, lots: AsyncIterable<Undone>, lang: Lang): AsyncGenerator<string> {
   const { changes, errors, ...outcomes } = report.summary
@@ -126,11 +174,11 @@ export async function* undoAsJson(report: UndoReport, lots: AsyncIterable<Undone
     summary: { ...outcomes, passedOver: 0, ...changes, errors, warnings: {} },
     canBeUndone: report.canBeUndone,
   }
-  yield `${JSON.stringify(head).slice(0, -1)},"rows":[`
+  yield `${toJson(head).slice(0, -1)},"rows":[`
   let separator = '\n'
   for await (const { left } of lots) {
     for (const one of left) {
-      yield separator + JSON.stringify(leftAsJson(one, lang))
+      yield separator + toJson(leftAsJson(one, lang))
       separator = ',\n'
     }
   }

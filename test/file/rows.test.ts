@@ -172,7 +172,7 @@ test('a row has one error: the first in the order of the specification', async (
   ])
 })
 
-test('each error and warning fills its sentence', async () => {
+test('each error and warning fills its sentence, and each error says what to do', async () => {
   const rows = await rowsOf(
     `${ALL}\n"a"x\na\nx;C;U;\nadd;C;;\nadd;;U;\nadd;C;U;;;${'9'.repeat(300)}\nadd;C;U;;;;;x\nadd;C;U;;;;;;A\n`,
   )
@@ -182,6 +182,9 @@ test('each error and warning fills its sentence', async () => {
   })
   expect(new Set(said.map(([key]) => key)).size).toBe(8)
   for (const [key, args] of said) {
-    for (const lang of LANGUAGES) expect(say(lang, key, args)).toMatch(/^.{20,300}$/)
+    for (const lang of LANGUAGES) {
+      expect(say(lang, key, args)).toMatch(/^.{15,300}$/)
+      if (key.startsWith('row-error.')) expect(say(lang, key.replace('row-error', 'remedy'))).toMatch(/^.{10,200}$/)
+    }
   }
 })

@@ -7,7 +7,7 @@ import { planRow } from '../../src/plan/plan-row.ts'
 import { CAST, NOW, rulesOf } from './cast.ts'
 import type { CommandFile, Rules, Tables } from './naive-model.ts'
 import { commandFile, school, settings } from './random.ts'
-import { rowsOf, worldOf, writeBack } from './worlds.ts'
+import { IDENTIFIERS, rowsOf, worldOf, writeBack } from './worlds.ts'
 
 const RUNS = { numRuns: 1_000 }
 const everything = [school(CAST), commandFile(CAST), settings(CAST).map(rulesOf)] as const
@@ -17,7 +17,7 @@ function departuresOf(file: CommandFile, tables: Tables, rules: Rules): Record<s
   const departures = watchDepartures(new Date(NOW * 1000))
   const rows = rowsOf(file, rules.defaultCommand)
   const world = worldOf(tables, rows, rules, [departures.observer])
-  for (const row of rows) planRow(row, world, rules)
+  for (const row of rows) planRow(row, world, { ...rules, ...IDENTIFIERS })
   writeBack(world, tables)
   return Object.fromEntries([...departures.count()].map(([{ id }, count]) => [id, count]))
 }

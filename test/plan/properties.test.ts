@@ -5,7 +5,7 @@ import { planRow } from '../../src/plan/plan-row.ts'
 import { CAST, rulesOf } from './cast.ts'
 import { applyFile, type CommandFile, type Result, type Rules, type Tables } from './naive-model.ts'
 import { commandFile, school, settings } from './random.ts'
-import { keyOf, naturally, rowsOf, worldOf, writeBack } from './worlds.ts'
+import { IDENTIFIERS, keyOf, naturally, rowsOf, worldOf, writeBack } from './worlds.ts'
 
 /** Runs a file as the program does, chunk by chunk, each against what the one before has left. Changes the tables. */
 function run(file: CommandFile, tables: Tables, rules: Rules, chunkRows = 1_000): Result[] {
@@ -15,7 +15,7 @@ function run(file: CommandFile, tables: Tables, rules: Rules, chunkRows = 1_000)
     const chunk = rows.slice(from, from + chunkRows)
     const world = worldOf(tables, chunk, rules)
     for (const row of chunk) {
-      const { outcome, error, warnings, changes } = planRow(row, world, rules)
+      const { outcome, error, warnings, changes } = planRow(row, world, { ...rules, ...IDENTIFIERS })
       expect(changes.length > 0).toBe(outcome === 'applied')
       results.push({ outcome, code: error?.code ?? null, warnings: warnings.map(({ code }) => code).sort() })
     }

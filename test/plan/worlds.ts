@@ -23,10 +23,13 @@ export const keyOf = (name: string): string => name.normalize('NFD').replaceAll(
 
 export const sameKey = (one: string, other: string): boolean => keyOf(one) === keyOf(other)
 
+/** What identifiers are called, which only sentences say. */
+export const IDENTIFIERS = { userIdentifier: 'idnumber', courseIdentifier: 'shortname' } as const
+
 /** The rows of a file as `file/` reads them. */
 export function rowsOf(file: CommandFile, defaultCommand: string): Row[] {
   const rules = { defaultCommand: defaultCommand as RowRules['defaultCommand'], timeZone: 'UTC' }
-  const read = rowReader(file.columns as Column[], rules)
+  const read = rowReader({ columns: file.columns as Column[], separator: ';' }, rules)
   return file.lines.map((cells, i) =>
     read({ cells, line: i + 2, offset: 0, length: 0, badQuoting: false, isQuoted: false }),
   )
