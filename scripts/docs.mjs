@@ -135,7 +135,10 @@ function withSentences(page) {
       family = /^## .*\(`([\w-]+)`\)\n/.exec(section)?.[1] ?? family
       const code = /^### `([\w-]+)`/.exec(section)?.[1]
       if (code === undefined) return section
-      const sentence = [sentences[`${family}.${code}`], family === 'row-error' ? sentences[`remedy.${code}`] : undefined]
+      const sentence = [
+        sentences[`${family}.${code}`],
+        family === 'row-error' ? sentences[`remedy.${code}`] : undefined,
+      ]
         .filter(part => part !== undefined)
         .join(' ')
       if (sentence === '') throw new Error(`docs/messages.md explains ${family}.${code}, which there is not`)
