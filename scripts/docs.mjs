@@ -84,7 +84,8 @@ function tree() {
     moodle: 'every SQL statement of the project, and what is known of Moodle',
     'moodle/consequences': 'what Moodle itself does because of a change: one file each, all of one shape',
     'moodle/caches': "Moodle's caches, which would show people what was",
-    report: 'outcomes to text and JSON',
+    hints: 'what failed rows may have meant. Pure, but for the one file that asks Moodle',
+    report: 'outcomes to text, JSON and HTML',
     notify: 'who is told of what, beside the report',
     commands: 'one file for each command, named as typed',
     config: 'one table of options, and what makes a configuration of it',
@@ -134,8 +135,13 @@ function withSentences(page) {
       family = /^## .*\(`([\w-]+)`\)\n/.exec(section)?.[1] ?? family
       const code = /^### `([\w-]+)`/.exec(section)?.[1]
       if (code === undefined) return section
-      const sentence = sentences[`${family}.${code}`]
-      if (sentence === undefined) throw new Error(`docs/messages.md explains ${family}.${code}, which there is not`)
+      const sentence = [
+        sentences[`${family}.${code}`],
+        family === 'row-error' ? sentences[`remedy.${code}`] : undefined,
+      ]
+        .filter(part => part !== undefined)
+        .join(' ')
+      if (sentence === '') throw new Error(`docs/messages.md explains ${family}.${code}, which there is not`)
       return section.replace(/^(### .*\n)\n(?:>.*\n)*\n*/, (_, head) => `${head}\n> ${shown(sentence)}\n\n`)
     })
     .join('')
@@ -149,6 +155,8 @@ function otherSentences() {
     'configuration.': 'Faults of a configuration',
     'notice.': 'What administrators are told',
     'undo.left.': 'What an undo leaves as it is',
+    'hint.': 'What a row may have meant',
+    'pattern.': 'What many rows have in common',
   }
   return Object.entries(heads)
     .map(([family, head]) => {

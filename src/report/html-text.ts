@@ -88,7 +88,7 @@ ul { margin: .5rem 0; padding-left: 1.25rem; }
 table { width: 100%; border-collapse: collapse; margin-top: .5rem; font-size: .95rem; }
 caption { text-align: left; font-weight: 600; padding: .75rem 0 .25rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-th { color: var(--quiet); font-weight: 600; font-size: .85rem; }
+th { color: var(--quiet); font-weight: 600; font-size: .85rem; overflow-wrap: normal; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; width: 1%; }
 .lines { min-width: 6rem; overflow-wrap: normal; }
 code { font: .9em ui-monospace, monospace; background: var(--page); border: 1px solid var(--line); border-radius: .25rem; padding: .05rem .3rem; overflow-wrap: anywhere; white-space: pre-wrap; }

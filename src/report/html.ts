@@ -8,7 +8,7 @@ import { type Lang, say } from '../messages/say.ts'
 import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
 import { type Html, html, NOTHING, PAGE_END, pageHead } from './html-text.ts'
-import type { Report } from './report.ts'
+import { isTrial, type Report } from './report.ts'
 import { causeTitle, cellsOf, findings, hintSentence, linesOf, patternSentence, remedyOf } from './sentences.ts'
 import { localTime } from './text.ts'
 
@@ -28,7 +28,7 @@ export async function* reportAsHtml(
   json?: string,
 ): AsyncGenerator<string> {
   const { file, faults } = report
-  const title = say(lang, report.simulated ? 'report.title-simulated' : 'report.title', { name: file.name })
+  const title = say(lang, isTrial(report) ? 'report.title-simulated' : 'report.title', { name: file.name })
   yield pageHead(title, lang)
   yield opening(title, report, lang).text
   if (file.outcome === 'refused') {
@@ -98,7 +98,7 @@ function summaryOf(report: Report, lang: Lang): Html {
     .filter(([, number]) => number > 0)
     .map(([name, number]) => say(lang, `report.change.${name}`, { number }))
   const notes = [
-    ...(report.simulated ? [say(lang, 'report.simulated')] : []),
+    ...(isTrial(report) ? [say(lang, 'report.simulated')] : []),
     ...(passedOver > 0 ? [say(lang, 'report.passed-over', { passedOver })] : []),
     ...file.warnings.map(({ code, column }) => say(lang, `file-warning.${code}`, { column })),
     ...(!report.canBeUndone && !report.simulated && file.outcome === 'processed'
@@ -159,7 +159,7 @@ function valueTable(values: readonly FaultValue[], lang: Lang): Html {
     return html`<tr><td>${found}</td><td class="number">${rows}</td><td class="lines">${lines}</td><td>${hint}</td></tr>\n`
   }
   const heads = ['found', 'rows', 'lines', 'hint'].map(
-    name => html`<th scope="col">${say(lang, `report.column.${name}`)}</th>`,
+    name => html`<th scope="col" class="${name === 'rows' ? 'number' : ''}">${say(lang, `report.column.${name}`)}</th>`,
   )
   return html`<table class="values"><thead><tr>${heads}</tr></thead><tbody>
 ${values.map(row)}</tbody></table>\n`

@@ -69,6 +69,9 @@ export interface Report {
   readonly canBeUndone: boolean
 }
 
+/** Whether somebody only wanted to see what a run would do. A file that is held was tried, but it was to be run. */
+export const isTrial = ({ simulated, file }: Report): boolean => simulated && file.release === null
+
 export function emptySummary(passedOver = 0): Summary {
   const changes = Object.fromEntries(Object.values(COUNTED).map(name => [name, 0]))
   return { rows: 0, applied: 0, unchanged: 0, failed: 0, passedOver, changes, errors: {}, warnings: {} }

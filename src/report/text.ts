@@ -4,7 +4,7 @@ import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
-import type { Report } from './report.ts'
+import { isTrial, type Report } from './report.ts'
 import { causeTitle, cellsOf, hintSentence, linesOf, patternSentence, remedyOf, rowSentences } from './sentences.ts'
 
 /** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told. */
@@ -14,7 +14,7 @@ export async function* reportAsText(
   lang: Lang,
 ): AsyncGenerator<string> {
   const { file, summary } = report
-  yield `${say(lang, report.simulated ? 'report.title-simulated' : 'report.title', { name: onOneLine(file.name) })}\n`
+  yield `${say(lang, isTrial(report) ? 'report.title-simulated' : 'report.title', { name: onOneLine(file.name) })}\n`
   yield `${say(lang, 'report.run', {
     run: report.run,
     started: localTime(report.startedAt, lang),
@@ -30,7 +30,7 @@ export async function* reportAsText(
   for (const [name, number] of Object.entries(summary.changes)) {
     if (number > 0) yield `  ${say(lang, `report.change.${name}`, { number })}\n`
   }
-  if (report.simulated) yield `${say(lang, 'report.simulated')}\n`
+  if (isTrial(report)) yield `${say(lang, 'report.simulated')}\n`
   for (const { code, column } of file.warnings) yield `${say(lang, `file-warning.${code}`, { column })}\n`
   yield* causes('report.causes', 'cause', report.faults.errors, lang)
   yield* causes('report.warning-causes', 'warning-cause', report.faults.warnings, lang)

@@ -139,10 +139,15 @@ describe('for people', () => {
     expect(stderr).not.toContain('DROP TABLE')
 
     const reports = await readdir(join(store, 'reports'))
-    expect(reports.map(name => name.slice('YYYYMMDD-HHmmss_'.length)).sort()).toEqual([`${NAME}.json`, `${NAME}.txt`])
+    expect(reports.map(name => name.slice('YYYYMMDD-HHmmss_'.length)).sort()).toEqual([
+      `${NAME}.html`,
+      `${NAME}.json`,
+      `${NAME}.txt`,
+    ])
     for (const name of reports) {
       const text = await readFile(join(store, 'reports', name), 'utf8')
       if (name.endsWith('.txt')) expectPlain(text)
+      else if (name.endsWith('.html')) expectPlain(text)
       else expect(JSON.parse(text).file.name).toBe(NAME)
     }
     // A formula in it is one for a spreadsheet, too: it is the command file as it came, and nothing that we wrote.

@@ -66,7 +66,8 @@ describe('what cannot be understood ends with 64 and a hint', () => {
     [['check', 'a'], 'There are too many arguments for check.'],
     [['check', '--simulate'], 'There is no option --simulate.'],
     [['check', '-c'], 'The option -c, --config <FILE> needs a value.'],
-    [['check', '--format', 'xml'], '“xml” is no value of the option --format <text|json>.'],
+    [['check', '--format', 'xml'], '“xml” is no value of the option --format <text|json|html>.'],
+    [['check', '--format', 'html'], '“html” is no value of the option --format.'],
     [['--lang=de', 'check'], '“de” is no value of the option --lang <en|fr>.'],
   ])('%o', async (words, expected) => {
     expect(await moodleSyncd(words)).toEqual({

@@ -17,7 +17,13 @@ describe('a dropped file', () => {
     expect(await daemon.end()).toBe(0)
 
     expect(await site.enrolled('BIO-2')).toContain('E1018')
-    const { 'reports/enrols.csv.txt': text, 'reports/enrols.csv.json': json, ...rest } = await site.stored()
+    const {
+      'reports/enrols.csv.txt': text,
+      'reports/enrols.csv.json': json,
+      'reports/enrols.csv.html': page,
+      ...rest
+    } = await site.stored()
+    expect(page).toContain('E9999')
     expect(rest).toEqual({
       'archives/enrols.csv': content,
       'retry/enrols.csv': `${HEADER}add;BIO-2;E9999;student;manual\n`,
@@ -83,6 +89,7 @@ describe('a dropped file', () => {
     expect(Object.keys(stored).sort()).toEqual([
       'refused/enrols.csv',
       'refused/enrols.csv.txt',
+      'reports/enrols.csv.html',
       'reports/enrols.csv.json',
       'reports/enrols.csv.txt',
     ])
@@ -112,8 +119,13 @@ describe('what becomes of a file', () => {
     await site.drop('enrols.csv', adding('E1018'))
     await concluded(daemon)
     expect(await daemon.end()).toBe(0)
-    const { 'reports/enrols.csv.txt': text, 'reports/enrols.csv.json': json, ...rest } = await site.stored()
-    expect([text, json]).not.toContain(undefined)
+    const {
+      'reports/enrols.csv.txt': text,
+      'reports/enrols.csv.json': json,
+      'reports/enrols.csv.html': page,
+      ...rest
+    } = await site.stored()
+    expect([text, json, page]).not.toContain(undefined)
     expect(Object.keys(rest).sort()).toEqual(left)
   })
 
@@ -162,7 +174,7 @@ describe('the drop directory', () => {
     expect((await readdir(site.sync)).sort()).toEqual(['directory.csv', 'fifo.csv', 'link.csv'])
     expect(await site.enrolled('BIO-2')).not.toContain('E1018')
     expect(await readdir(join(site.store, 'archives'))).toHaveLength(5)
-    expect(await readdir(join(site.store, 'reports'))).toHaveLength(10)
+    expect(await readdir(join(site.store, 'reports'))).toHaveLength(15)
     for (const name of await readdir(join(site.store, 'reports'))) {
       const { size, mode } = await stat(join(site.store, 'reports', name))
       expect([size > 0, mode & 0o777]).toEqual([true, 0o640])

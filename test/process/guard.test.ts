@@ -39,7 +39,12 @@ test('a file that empties a course is held, told of, and run once a person appro
   await concluded(daemon)
   expect(await studentsOf(site)).toEqual(PEOPLE)
   const { 'daemon.lock': _, ...held } = await site.stored()
-  expect(Object.keys(held).sort()).toEqual(['held/enrols.csv', 'reports/enrols.csv.json', 'reports/enrols.csv.txt'])
+  expect(Object.keys(held).sort()).toEqual([
+    'held/enrols.csv',
+    'reports/enrols.csv.html',
+    'reports/enrols.csv.json',
+    'reports/enrols.csv.txt',
+  ])
   expect(held['held/enrols.csv']).toBe(removing(PEOPLE))
   expect(held['reports/enrols.csv.txt']).toContain('moodle-syncd run held/enrols.csv --approve')
   expect(JSON.parse(held['reports/enrols.csv.json']!)).toMatchObject({ simulated: true, file: { outcome: 'held' } })

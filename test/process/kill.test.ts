@@ -117,6 +117,7 @@ function stopsOf({ statements }: Stage): Stop[] {
     ...around(kinds.slice(finish - 1, finish)),
     atFile('retry', /^\d.*csv$/),
     atFile('reports', /\.txt$/),
+    atFile('reports', /\.html$/),
     atFile('reports', /\.json$/),
     ...around(kinds.slice(finish, release)),
     atFile('undo', /\.gz$/),

@@ -259,7 +259,7 @@ test('an undo that is killed goes on where it was, and its report is whole', asy
   const kept = await readdir(join(school.dataroot, 'syncd/undo'))
   expect(kept.map(name => name.split('.')[0]).sort()).toEqual([halfway.id, id].sort())
   const files = (await readdir(join(school.dataroot, 'syncd/reports'))).filter(name => name.includes('undo-term'))
-  expect(files).toHaveLength(2)
+  expect(files).toHaveLength(3)
   expect(
     JSON.parse(
       await readFile(join(school.dataroot, 'syncd/reports', files.find(name => name.endsWith('json'))!), 'utf8'),

@@ -216,7 +216,7 @@ describe('a file that is given by hand', () => {
     })
     expect(report.rows).toHaveLength(25)
     expect(differing(before, await snapshot(school))).toEqual([])
-    expect(await stored()).toEqual(['reports/enrols.csv.json', 'reports/enrols.csv.txt'])
+    expect(await stored()).toEqual(['reports/enrols.csv.html', 'reports/enrols.csv.json', 'reports/enrols.csv.txt'])
     expect(await readFile(path, 'utf8')).toBe(HEADER + rows('del', people(25)))
 
     expect((await moodleSyncdRun(path, { approve: true })).status).toBe(0)
@@ -253,7 +253,12 @@ describe('the standard file', () => {
     const ran = await moodleSyncdRun(undefined)
     expect(ran.status).toBe(75)
     expect(JSON.parse(ran.stdout).file.approve).toBe('moodle-syncd run held/enrols.csv --approve')
-    expect(await stored()).toEqual(['held/enrols.csv', 'reports/enrols.csv.json', 'reports/enrols.csv.txt'])
+    expect(await stored()).toEqual([
+      'held/enrols.csv',
+      'reports/enrols.csv.html',
+      'reports/enrols.csv.json',
+      'reports/enrols.csv.txt',
+    ])
     expect(await countIn('BIO-2')).toBe(27)
 
     // Looked at again, it stays where it is.
@@ -353,7 +358,7 @@ describe('a run', () => {
     expect(again.result).toMatchObject({ outcome: 'held', heldAs: join(held, 'enrols.csv') })
     await expect(readFile(outcomes)).rejects.toThrow('ENOENT')
     expect(again.lines.filter(({ event }) => event === 'file-held')).toEqual([])
-    expect((await stored()).filter(name => name.startsWith('reports/'))).toHaveLength(2)
+    expect((await stored()).filter(name => name.startsWith('reports/'))).toHaveLength(3)
   })
 
   test('that goes on where it was interrupted is not held half-way', async () => {

@@ -575,7 +575,9 @@ describe('what it takes to go back', () => {
     for (const name of await readdir(site.store.folder.reports)) await rm(join(site.store.folder.reports, name))
     expect(await site.run(LEAVE, id)).toBe(id)
     const reports = (await readdir(site.store.folder.reports)).sort()
-    const [json, text] = await Promise.all(reports.map(name => readFile(join(site.store.folder.reports, name), 'utf8')))
+    const [, json, text] = await Promise.all(
+      reports.map(name => readFile(join(site.store.folder.reports, name), 'utf8')),
+    )
     expect(JSON.parse(json!)).toMatchObject({ run: id, canBeUndone: false, summary: { applied: 3 } })
     expect(text).toContain('This run cannot be taken back')
     await expect(site.undo(id)).rejects.toMatchObject({ code: 'journal-not-kept', exit: 64 })
