@@ -78,7 +78,7 @@ export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage:
     staleCaches: staleCaches(caches, cacheSite(facts.settings)),
     warn: warnOnce(log),
   }
-  for await (const rows of readAhead(chunksOf(run, facts, last, isIncluded))) {
+  for await (const rows of readAhead(chunksOf(run, moodle, facts, last, isIncluded))) {
     if (request.signal?.aborted) return false
     await run.ensureSame()
     // Maintenance may begin at any time.
@@ -119,17 +119,29 @@ export async function simulate<T>(
   }
 }
 
-/** The rows behind one that is done already, or all of them, in lists that are applied together. */
+/** Bytes of a statement that a row takes beside its names: ids, and what stands about them. */
+const BYTES_ABOUT_A_ROW = 100
+
+/** The rows behind one that is done already, or all of them, in lists that are applied together: their names have room in one statement. */
 export async function* chunksOf(
   run: Run,
+  { maxStatementBytes }: Moodle,
   { settings }: Facts,
   last: Lease['last'],
   isIncluded: (row: Row) => boolean = () => true,
 ): AsyncGenerator<Row[]> {
   let gathered: Row[] = []
+  let bytes = 0
   for await (const rows of rowsAfter(run, timeZoneOf(settings), last)) {
-    gathered = gathered.concat(rows.filter(isIncluded))
-    for (; gathered.length >= CHUNK_ROWS; gathered = gathered.slice(CHUNK_ROWS)) yield gathered.slice(0, CHUNK_ROWS)
+    for (const row of rows) {
+      if (!isIncluded(row)) continue
+      gathered.push(row)
+      bytes += row.length + BYTES_ABOUT_A_ROW
+      if (gathered.length < CHUNK_ROWS && bytes <= maxStatementBytes / 2) continue
+      yield gathered
+      gathered = []
+      bytes = 0
+    }
   }
   if (gathered.length > 0) yield gathered
 }

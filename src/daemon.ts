@@ -3,7 +3,6 @@
  * What cannot be seen from here does not run.
  */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { removeManifestsOf } from './intake/manifest.ts'
@@ -21,11 +20,11 @@ import { watchForOutage } from './notify/outage.ts'
 import { keepSending, settleAbandonedMails } from './notify/sender.ts'
 import { addStandardFiles, openQueue } from './queue.ts'
 import { run } from './run.ts'
+import { whileStoreIsOurs } from './standby.ts'
 import { arrivalsOf } from './store/arrivals.ts'
 import { removeOld } from './store/keep.ts'
-import type { Holder, Lock } from './store/lock.ts'
 import { begunJobs } from './store/running.ts'
-import { isStoreAskedFor, lockStore, openStore, type Store, tidyStore } from './store/store.ts'
+import { openStore, type Store, tidyStore } from './store/store.ts'
 import { notifyReady, notifyStopping, startWatchdog } from './systemd.ts'
 
 export interface DaemonGround {
@@ -39,10 +38,6 @@ export interface DaemonGround {
 
 const DAILY = '17 3 * * *'
 
-/** Milliseconds: how often is looked whether the store is asked for, and how long it then is left to whoever has asked. */
-const LOOK_WHETHER_ASKED = 1_000
-const LEAVE_TO_OTHERS = 3_000
-
 /**
  * Waits for the store, where another daemon has it, and serves, until it is told to stop. Of the daemons of one Moodle, on
  * whatever hosts, one is the active one (`moodle/active.ts`): it takes files, and gets the store that it shares with others.
@@ -51,7 +46,11 @@ const LEAVE_TO_OTHERS = 3_000
  */
 export async function daemon(ground: DaemonGround): Promise<void> {
   const { config, log, signal } = ground
-  const isUp = once(notifyReady)
+  let isReady = false
+  const isUp = (): void => {
+    if (!isReady) notifyReady()
+    isReady = true
+  }
   const onStop = (): void => {
     notifyStopping()
     log.info({ event: 'daemon-stopping' }, 'stopping, once the running chunk is done')
@@ -64,73 +63,14 @@ export async function daemon(ground: DaemonGround): Promise<void> {
     closing.push(election.close)
     // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
     closing.push(startWatchdog(() => answers(config.moodle.database, signal)))
-    const isActive = (): boolean => election.standing() === 'active'
-    while (!signal.aborted) {
-      const tellOnce = once((holder: Holder | null) => tellStoreInUse(store, holder, log))
-      const onWait = (holder: Holder | null): void => {
-        isUp()
-        tellOnce(holder)
-      }
-      const lock = await lockStore(store, isActive, onWait, signal)
-      if (lock === null) break
-      const whileOurs = watchStore(store, lock, isActive, signal)
-      try {
-        await serve({ ...ground, signal: whileOurs.signal }, store, election, isUp)
-      } finally {
-        whileOurs.close()
-        await lock.release()
-      }
-      if (signal.aborted) break
-      log.warn({ event: 'store-left', store: store.directory }, 'the store is left to another daemon')
-      await sleep(LEAVE_TO_OTHERS, undefined, { signal }).catch(() => {})
-    }
+    await whileStoreIsOurs({ store, election, log, signal, onWait: isUp }, until =>
+      serve({ ...ground, signal: until }, store, election, isUp),
+    )
   } finally {
     signal.removeEventListener('abort', onStop)
     for (const close of closing.reverse()) await close()
   }
   log.info({ event: 'daemon-stopped' }, 'stopped')
-}
-
-/** Does something the first time alone. */
-function once<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void {
-  let isDone = false
-  return (...args) => {
-    if (!isDone) work(...args)
-    isDone = true
-  }
-}
-
-function tellStoreInUse({ directory }: Store, holder: Holder | null, log: Logger): void {
-  const { pid = null, host = null } = holder ?? {}
-  log.info(
-    { event: 'store-in-use', store: directory, pid, host },
-    'standing by: another daemon has the store; it is taken over when that one is gone, or cut off from the database',
-  )
-}
-
-/** Whether the store is still ours: nobody has taken us for gone, and no active daemon asks for it while we are not active. */
-function watchStore(
-  store: Store,
-  { lost }: Lock,
-  isActive: () => boolean,
-  stop: AbortSignal,
-): { readonly signal: AbortSignal; readonly close: () => void } {
-  // Not AbortSignal.any: Node 20 may forget what it made.
-  const over = new AbortController()
-  const end = (): void => over.abort()
-  for (const signal of [lost, stop]) signal.addEventListener('abort', end)
-  if (lost.aborted || stop.aborted) end()
-  const look = async (): Promise<void> => {
-    if (!isActive() && (await isStoreAskedFor(store).catch(() => false))) end()
-  }
-  const looks = setInterval(look, LOOK_WHETHER_ASKED)
-  return {
-    signal: over.signal,
-    close: () => {
-      clearInterval(looks)
-      for (const signal of [lost, stop]) signal.removeEventListener('abort', end)
-    },
-  }
 }
 
 /**

@@ -50,7 +50,7 @@ export async function lookThrough(run: Run, moodle: Moodle, facts: Facts): Promi
   })
   let count = 0
   const leaving = new Set<string>()
-  for await (const rows of chunksOf(run, facts, null)) {
+  for await (const rows of chunksOf(run, moodle, facts, null)) {
     await run.ensureSame()
     for (const row of rows) {
       if (row.error === undefined) {

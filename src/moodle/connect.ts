@@ -332,6 +332,9 @@ function cutAfter({ socket }: Line, signal: AbortSignal | undefined): { readonly
   }
 }
 
+/** Bytes: the largest statement that a server must take. Ours are cut to what it takes, but the shortest is about as long. */
+const LEAST_PACKET = 2_048
+
 /** What must be known of the database before its first use: its tables' columns, and the limits of a statement. */
 async function look(
   connection: Connection,
@@ -340,6 +343,9 @@ async function look(
   const [limits] = await connection.query<RowDataPacket[]>(
     'SELECT @@auto_increment_increment AS step, @@max_allowed_packet AS packet',
   )
+  const packet = Number(limits[0]?.packet ?? 1_048_576)
+  if (packet < LEAST_PACKET)
+    throw new Problem('packet-too-small', { bytes: packet, least: LEAST_PACKET }, EXIT.configuration)
   const [rows] = await connection.query<RowDataPacket[]>(
     `SELECT table_name AS t, column_name AS c, character_set_name AS cs, collation_name AS co, character_maximum_length AS len
        FROM information_schema.columns
@@ -360,13 +366,39 @@ async function look(
   return {
     columns,
     idStep: Number(limits[0]?.step ?? 1),
-    maxStatementBytes: Math.floor(Number(limits[0]?.packet ?? 1_048_576) * 0.9),
+    maxStatementBytes: Math.floor(packet * 0.9),
   }
 }
 
 /** The name of one of Moodle's tables, with its prefix, quoted. */
 export const table = (moodle: Pick<Moodle, 'prefix'>, name: string): string =>
   mysql.escapeId(moodle.prefix + name, true)
+
+/**
+ * Things in lists, each of which has room in one statement.
+ * @param bytesOf what a thing takes there; a list has one, at least
+ */
+export function* statementLists<Thing>(
+  { maxStatementBytes }: Pick<Moodle, 'maxStatementBytes'>,
+  things: readonly Thing[],
+  bytesOf: (thing: Thing) => number,
+): Generator<Thing[]> {
+  // As much again for the statement about them, and for what must be escaped in them.
+  const room = maxStatementBytes / 2
+  let list: Thing[] = []
+  let bytes = 0
+  for (const thing of things) {
+    const more = bytesOf(thing)
+    if (list.length > 0 && bytes + more > room) {
+      yield list
+      list = []
+      bytes = 0
+    }
+    list.push(thing)
+    bytes += more
+  }
+  if (list.length > 0) yield list
+}
 
 /** Rows of a SELECT as arrays of values, in the order of the columns: the fastest shape for large answers. */
 export async function select<Row extends readonly unknown[]>(

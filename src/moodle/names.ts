@@ -3,7 +3,7 @@
  * `utf8mb4_unicode_ci` holds equal, so the server is asked, for the distinct names of a chunk at once.
  */
 import type { Found } from '../plan/world.ts'
-import { type Moodle, select, table } from './connect.ts'
+import { type Moodle, select, statementLists, table } from './connect.ts'
 
 /** A column by whose values rows are looked up. */
 export interface NameColumn {
@@ -29,13 +29,16 @@ export async function findByName<Row extends readonly [id: number, name: string 
   const found = new Map<string, Found<Row>>()
   for (const name of wanted) found.set(name, { thing: null, ambiguous: false })
   const askable = wanted.filter(name => canBeEqual(moodle, by, name))
-  if (askable.length === 0) return found
-  const rows = await select<Row>(
-    moodle,
-    `SELECT id, ${by.column}${columns.map(column => `, ${column}`).join('')}
-       FROM ${table(moodle, by.table)} WHERE ${by.column} IN (?) AND ${where}`,
-    [askable, ...values],
-  )
+  const rows: Row[] = []
+  for (const some of statementLists(moodle, askable, bytesOf)) {
+    const more = await select<Row>(
+      moodle,
+      `SELECT id, ${by.column}${columns.map(column => `, ${column}`).join('')}
+         FROM ${table(moodle, by.table)} WHERE ${by.column} IN (?) AND ${where}`,
+      [some, ...values],
+    )
+    rows.push(...more)
+  }
   const exact = groupBy(rows, row => String(row[1]))
   const inexact = askable.filter(name => !exact.has(name))
   for (const name of askable) {
@@ -54,6 +57,9 @@ export async function findByName<Row extends readonly [id: number, name: string 
   return found
 }
 
+/** With its quotes and comma. */
+const bytesOf = (name: string): number => Buffer.byteLength(name) + 4
+
 function only<Row>(rows: readonly Row[], approximately: boolean): Found<Row> {
   return rows.length === 1 ? { thing: rows[0]!, approximately } : { thing: null, ambiguous: true }
 }
@@ -69,18 +75,24 @@ function groupBy<Item, Key>(items: readonly Item[], key: (item: Item) => Key): M
   return groups
 }
 
+/** How much longer than its column a name may be, and still be equal to what stands there: some characters have no weight. */
+const LONGER_AT_MOST = 4
+
 /**
  * Whether a value of the column can be equal to a name, so that the server may be asked for it.
  * By id only digits can be equal to anything: the server would take `5x` for 5. A column of three-byte characters holds no
- * name with others, and asking for one is an error there, or costs the index.
+ * name with others, and asking for one is an error there, or costs the index. A cell may be as long as a record, and a statement
+ * must not be.
  */
 export function canBeEqual(moodle: Moodle, by: NameColumn, name: string): boolean {
   if (by.column === 'id') return /^\d{1,18}$/.test(name)
-  const characterSet = moodle.columns.get(by.table)?.get(by.column)?.characterSet
+  const { characterSet, maxLength } = moodle.columns.get(by.table)?.get(by.column) ?? {}
+  if (typeof maxLength === 'number' && name.length > LONGER_AT_MOST * maxLength) return false
   return characterSet === 'utf8mb4' || !/[\u{10000}-\u{10FFFF}]/u.test(name)
 }
 
 const NAMES_A_QUESTION = 500
+const BYTES_ABOUT_A_NAME = ' UNION ALL SELECT 500, '.length
 
 /**
  * Keys that are the same for names that the database holds equal in this column, and only for those: the weights of the
@@ -113,13 +125,15 @@ export async function equalityKeys(
   for (const name of wanted) if (!canBeEqual(moodle, by, name)) keys.set(name, `?${name}`)
   const askable = wanted.filter(name => !keys.has(name))
   for (let from = 0; from < askable.length; from += NAMES_A_QUESTION) {
-    const some = askable.slice(from, from + NAMES_A_QUESTION)
-    const rows = await select<[number, string]>(
-      moodle,
-      some.map((_, i) => `SELECT ${i}, ${weight}`).join(' UNION ALL '),
-      some.map(compared),
-    )
-    for (const [i, weights] of rows) keys.set(some[i]!, withoutEnd(weights, passedOver))
+    const together = askable.slice(from, from + NAMES_A_QUESTION)
+    for (const some of statementLists(moodle, together, name => bytesOf(name) + weight.length + BYTES_ABOUT_A_NAME)) {
+      const rows = await select<[number, string]>(
+        moodle,
+        some.map((_, i) => `SELECT ${i}, ${weight}`).join(' UNION ALL '),
+        some.map(compared),
+      )
+      for (const [i, weights] of rows) keys.set(some[i]!, withoutEnd(weights, passedOver))
+    }
   }
   return keys
 }

@@ -10,6 +10,7 @@ import { ownServer } from './own-server.ts'
 import { moodleSyncd } from './program.ts'
 import {
   configThrough,
+  type End,
   endOf,
   FILE,
   isDone,
@@ -142,6 +143,39 @@ describe('a daemon', () => {
       'database-unreachable',
     ])
     expect(postponed().filter(({ level }) => level === 'warn').length).toBeLessThan(postponed().length)
+  }, 120_000)
+})
+
+describe('a server that takes short statements alone', () => {
+  /** Journals tell how many rows were written together. */
+  const comparable = ({ files, ...rest }: End): unknown => ({
+    ...rest,
+    files: Object.fromEntries(Object.entries(files).filter(([name]) => !name.startsWith('undo/'))),
+  })
+
+  test('is served with short ones, whatever stands in a file; with those of 1 KiB, nothing can be done', async () => {
+    const { uninterrupted } = await newStage()
+    const { school } = await ownServer()
+    const site = await newSiteWithPeople(school)
+    const before = await snapshot(school)
+    const from = Date.now()
+    await setUp(site)
+    await school.query('SET GLOBAL max_allowed_packet = 8192')
+    const daemon = spawnDaemon(site.config)
+    await until('all to be done', () => daemon.told('file-concluded')[0], LONGEST_RUN)
+    expect(comparable(await endOf(site, before, from))).toEqual(comparable(uninterrupted))
+    // Names that no column holds, each as long as a record may be.
+    const names = Array.from({ length: 40 }, (_, at) => `${at}${'x'.repeat(1_000_000)}`)
+    await site.drop('enrols.csv', adding('E1018', ...names))
+    await until('the next to be done', () => daemon.told('file-concluded')[1], LONGEST_RUN)
+    expect(daemon.told('run-finished')[1]).toMatchObject({ applied: 1, failed: 40 })
+    expect(await daemon.end()).toBe(0)
+    expect(daemon.lines.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([])
+
+    await school.query('SET GLOBAL max_allowed_packet = 1024')
+    const { status, stdout } = await moodleSyncd(['check', '--config', site.config])
+    expect(status).toBe(78)
+    expect(stdout).toContain('max_allowed_packet')
   }, 120_000)
 })
 
