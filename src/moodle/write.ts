@@ -314,7 +314,8 @@ async function insertRows(
   let underWay: Promise<void> = Promise.resolve()
   for (const statement of statements(moodle, head, columns, rows)) {
     await underWay
-    underWay = moodle.connection.query<ResultSetHeader>(statement.sql).then(([{ insertId }]) => {
+    // Without `null`, the driver would look for placeholders in all of its text.
+    underWay = moodle.connection.query<ResultSetHeader>(statement.sql, null).then(([{ insertId }]) => {
       for (const [i, { row }] of statement.rows.entries()) row.id ??= insertId + i * moodle.idStep
     })
     // Heard at the next await of it, even where something else fails first.
