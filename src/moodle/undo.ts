@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/config.ts'
 import { type Move, standingOf } from '../plan/moves.ts'
-import { change, type DirtyFlag, emptyTable, insert, type Site } from '../plan/world.ts'
+import { change, type DirtyFlag, emptyTable, insert, type Site, type Stored } from '../plan/world.ts'
 import { EVENTS, gatherStale, type StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
 import type { Moodle } from './connect.ts'
@@ -24,7 +24,7 @@ import {
 import { TABLES } from './undo-tables.ts'
 import { findCourses, findNames, type RowOf } from './undo-words.ts'
 import { findDirtyFlags } from './world.ts'
-import { dirtyFlagRows, type TableRows, writeTable } from './write.ts'
+import { dirtyFlagRows, type TableRows, writable, writeTable } from './write.ts'
 
 /** Why a row stays as it is. */
 export type LeftCode =
@@ -190,7 +190,7 @@ async function removeAgain(lot: Lot, name: string, made: readonly Row[]): Promis
   await write(lot, name, 'inserted', removable, some => ({
     name,
     columns: [],
-    rows: some.map(row => ({ row: { id: idOf(row), fate: 'removed' }, values: () => ({}) })),
+    rows: writable(rowsWith(some, 'removed'), () => ({})),
   }))
 }
 
@@ -213,7 +213,7 @@ async function setBack(lot: Lot, name: string, before: readonly Row[], to: Row):
     name,
     columns: [],
     mutable: Object.keys(to),
-    rows: some.map(row => ({ row: { id: idOf(row), fate: 'changed' }, values: () => row })),
+    rows: writable(rowsWith(some, 'changed'), ({ row }) => row),
   }))
 }
 
@@ -236,11 +236,15 @@ async function putBack(lot: Lot, name: string, deleted: readonly Row[]): Promise
   await write(lot, name, 'deleted', missing, some => ({
     name,
     columns,
-    rows: some.map(row => ({ row: { id: idOf(row), fate: 'new' }, values: () => row })),
+    rows: writable(rowsWith(some, 'new'), ({ row }) => row),
   }))
 }
 
 const idOf = (row: Row): number => Number(row.id)
+
+const rowsWith = (rows: readonly Row[], fate: Stored['fate']): { touched: (Stored & { row: Row })[] } => ({
+  touched: rows.map(row => ({ id: idOf(row), fate, row })),
+})
 
 /** Whether a row has these values. Numbers and text are compared as text: the driver gives decimals so. */
 const isAs = (row: Row, values: Row): boolean =>

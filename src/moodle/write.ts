@@ -18,7 +18,7 @@ export interface TableRows {
   readonly mutable?: readonly string[]
   /** The log tells the ids of these rows, so that even a row that came and went within the chunk must have had one. */
   readonly idsAreTold?: boolean
-  readonly rows?: Iterable<WritableRow>
+  readonly rows?: WritableRows
   /** Rows to be deleted that planning need not know one by one. */
   readonly deletions?: Iterable<Deletion>
 }
@@ -29,10 +29,13 @@ export interface Deletion {
   readonly values: readonly unknown[]
 }
 
-export interface WritableRow {
-  readonly row: Stored
-  /** Values by column; called when everything that the row refers to has its id. */
-  readonly values: () => Readonly<Record<string, Value>>
+type Values = Readonly<Record<string, Value>>
+
+export interface WritableRows {
+  /** In the order in which planning touched them. */
+  readonly touched: Iterable<Stored>
+  /** Values of a row by column; asked for when everything that it refers to has its id. */
+  readonly valuesOf: (row: Stored) => Values
 }
 
 /** The id of a row that has been written, or was there. */
@@ -41,12 +44,13 @@ export function idOf(row: Stored): number {
   return row.id
 }
 
-/** Makes the rows of a table writable, in the order in which planning touched them. */
-export function* writable<Row extends Stored>(
-  rows: Table<Row>,
-  values: (row: Row) => Readonly<Record<string, Value>>,
-): Generator<WritableRow> {
-  for (const row of rows.touched) yield { row, values: () => values(row) }
+/** Makes the rows of a table writable. */
+export function writable<Row extends Stored>(
+  { touched }: { readonly touched: Iterable<Row> },
+  valuesOf: (row: Row) => Values,
+): WritableRows {
+  // It is asked for the values of these rows alone.
+  return { touched, valuesOf: valuesOf as WritableRows['valuesOf'] }
 }
 
 /**
@@ -183,29 +187,30 @@ async function writeContexts(moodle: Moodle, contexts: ReadonlySet<Context>): Pr
 
 /** Deletes before it inserts, so that a row that was removed and made again does not meet itself in a unique key. */
 export async function writeTable(moodle: Moodle, rowsOfTable: TableRows, keepAny: Keep | null): Promise<void> {
-  const { name, columns, mutable, idsAreTold, rows = [], deletions = [] } = rowsOfTable
+  const { name, columns, mutable, idsAreTold, rows, deletions = [] } = rowsOfTable
   const keep = isKept(name) ? keepAny : null
   for (const deletion of deletions) await deleteWhere(moodle, name, deletion, keep)
+  if (rows === undefined) return
+  const { touched, valuesOf } = rows
   const removed: number[] = []
-  const passing: WritableRow[] = []
-  const changed: WritableRow[] = []
-  const made: WritableRow[] = []
-  for (const writable of rows) {
-    const { fate, id } = writable.row
-    if (fate === 'removed') removed.push(id!)
-    else if (fate === 'passing') passing.push(writable)
-    else if (fate === 'changed') changed.push(writable)
-    else if (fate === 'new') made.push(writable)
+  const passing: Stored[] = []
+  const changed: Stored[] = []
+  const made: Stored[] = []
+  for (const row of touched) {
+    if (row.fate === 'removed') removed.push(row.id!)
+    else if (row.fate === 'passing') passing.push(row)
+    else if (row.fate === 'changed') changed.push(row)
+    else if (row.fate === 'new') made.push(row)
   }
   await deleteRows(moodle, name, removed, keep)
   if (idsAreTold) {
-    for (const writable of passing) {
-      await insertRows(moodle, name, columns, [writable], null)
-      await deleteRows(moodle, name, [idOf(writable.row)], null)
+    for (const row of passing) {
+      await insertRows(moodle, name, columns, [row], valuesOf, null)
+      await deleteRows(moodle, name, [idOf(row)], null)
     }
   }
-  await updateRows(moodle, name, mutable ?? [], changed, keep)
-  await insertRows(moodle, name, columns, made, keep)
+  await updateRows(moodle, name, mutable ?? [], changed, valuesOf, keep)
+  await insertRows(moodle, name, columns, made, valuesOf, keep)
 }
 
 async function deleteRows(moodle: Moodle, name: string, ids: readonly number[], keep: Keep | null): Promise<void> {
@@ -259,12 +264,13 @@ async function updateRows(
   moodle: Moodle,
   name: string,
   columns: readonly string[],
-  rows: readonly WritableRow[],
+  rows: readonly Stored[],
+  valuesOf: WritableRows['valuesOf'],
   keep: Keep | null,
 ): Promise<void> {
   const alike = new Map<string, { values: Value[]; ids: number[] }>()
-  for (const { row, values } of rows) {
-    const all = values()
+  for (const row of rows) {
+    const all = valuesOf(row)
     const own = columns.map(column => all[column]!)
     const key = JSON.stringify(own)
     const same = alike.get(key)
@@ -300,22 +306,24 @@ async function insertRows(
   moodle: Moodle,
   name: string,
   columns: readonly string[],
-  rows: readonly WritableRow[],
+  rows: readonly Stored[],
+  valuesOf: WritableRows['valuesOf'],
   keep: Keep | null,
 ): Promise<void> {
   const head = `INSERT INTO ${table(moodle, name)} (${columns.map(quoted).join(', ')}) VALUES `
   const others = columns.filter(column => column !== 'id')
   const keepInserted = async ({ rows, values }: Statement): Promise<void> => {
     if (keep === null) return
-    const kept = values.map((of, i) => [idOf(rows[i]!.row), ...others.map(column => of[column]!)])
+    const kept = values.map((of, i) => [idOf(rows[i]!), ...others.map(column => of[column]!)])
     await keep({ table: name, did: 'inserted', columns: ['id', ...others], rows: kept })
   }
   let before: Statement | undefined
   let underWay: Promise<void> = Promise.resolve()
-  for (const statement of statements(moodle, head, columns, rows)) {
+  for (const statement of statements(moodle, head, columns, rows, valuesOf)) {
     await underWay
-    underWay = moodle.connection.query<ResultSetHeader>(statement.sql).then(([{ insertId }]) => {
-      for (const [i, { row }] of statement.rows.entries()) row.id ??= insertId + i * moodle.idStep
+    // Without `null`, the driver would look for placeholders in all of its text.
+    underWay = moodle.connection.query<ResultSetHeader>(statement.sql, null).then(([{ insertId }]) => {
+      for (const [i, row] of statement.rows.entries()) row.id ??= insertId + i * moodle.idStep
     })
     // Heard at the next await of it, even where something else fails first.
     underWay.catch(() => {})
@@ -328,9 +336,9 @@ async function insertRows(
 
 interface Statement {
   readonly sql: string
-  readonly rows: readonly WritableRow[]
+  readonly rows: readonly Stored[]
   /** Of these rows. */
-  readonly values: readonly Readonly<Record<string, Value>>[]
+  readonly values: readonly Values[]
 }
 
 /** Bytes of UTF-8 that a character of a string has at most. */
@@ -341,14 +349,15 @@ function* statements(
   moodle: Moodle,
   head: string,
   columns: readonly string[],
-  rows: readonly WritableRow[],
+  rows: readonly Stored[],
+  valuesOf: WritableRows['valuesOf'],
 ): Generator<Statement> {
   const literal = literalsOf(moodle)
   let sql = head
-  let some: WritableRow[] = []
-  let values: Readonly<Record<string, Value>>[] = []
+  let some: Stored[] = []
+  let values: Values[] = []
   for (const row of rows) {
-    const of = row.values()
+    const of = valuesOf(row)
     let tuple = ''
     for (const column of columns) tuple += `${tuple === '' ? '(' : ','}${literal(of[column]!)}`
     const isFull = (sql.length + tuple.length) * MOST_BYTES > moodle.maxStatementBytes

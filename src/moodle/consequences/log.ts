@@ -1,9 +1,8 @@
 /** Rows of the standard log: one for every event, in Moodle's order, as a command-line process of Moodle writes them. */
-import type { Enrolment, LogEntry, LogValue, MoodleEvent, World } from '../../plan/world.ts'
+import type { Enrolment, LogEntry, LogValue, MoodleEvent, Stored, World } from '../../plan/world.ts'
 import type { Value } from '../journal.ts'
 import { type PhpValue, phpJson, phpSerialize } from '../php.ts'
-import type { TableRows, WritableRow } from '../write.ts'
-import { idOf } from '../write.ts'
+import { idOf, writable } from '../write.ts'
 import type { Consequence } from './consequence.ts'
 
 const COLUMNS = [
@@ -29,6 +28,11 @@ const COLUMNS = [
   'realuserid',
 ] as const
 
+/** A row of the log, made of its event when it is written. */
+interface Logged extends Stored {
+  readonly event: MoodleEvent
+}
+
 export const log: Consequence = {
   name: 'log',
   follows: '\\logstore_standard\\log\\store::write (tool_log, helper_writer)',
@@ -37,25 +41,13 @@ export const log: Consequence = {
     const stores = (settings('tool_log', 'enabled_stores') ?? '').split(',').map(store => store.trim())
     if (!config.enrol.writeLog || !stores.includes('logstore_standard')) return null
     const encode = Number(settings('logstore_standard', 'jsonformat') ?? 0) === 1 ? phpJson : phpSerialize
-    const events: MoodleEvent[] = []
-    const tables: TableRows[] = [
-      { name: 'logstore_standard_log', columns: COLUMNS, rows: rowsOf(events, world, encode) },
-    ]
+    const touched: Logged[] = []
+    const rows = writable({ touched }, ({ event }) => valuesOf(entryOf(event, world), world.now, encode))
     return {
-      observer: { onEvent: event => events.push(event) },
-      tables,
+      observer: { onEvent: event => touched.push({ id: null, fate: 'new', event }) },
+      tables: [{ name: 'logstore_standard_log', columns: COLUMNS, rows }],
     }
   },
-}
-
-function* rowsOf(
-  events: readonly MoodleEvent[],
-  world: World,
-  encode: (value: PhpValue) => string,
-): Generator<WritableRow> {
-  for (const event of events) {
-    yield { row: { id: null, fate: 'new' }, values: () => valuesOf(entryOf(event, world), world.now, encode) }
-  }
 }
 
 function valuesOf(entry: LogEntry, now: number, encode: (value: PhpValue) => string): Readonly<Record<string, Value>> {
