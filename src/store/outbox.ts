@@ -10,7 +10,7 @@ import { remove, replaceDurably, syncDirectory, writeDurably } from './durable.t
 import { failedWith } from './errno.ts'
 import { takeLock } from './lock.ts'
 import { checkName, stamped } from './names.ts'
-import { FOLDER_MODE, MAILS, type Store } from './store.ts'
+import { FOLDER_MODE, MAILS, OUTBOX_LOCK, type Store } from './store.ts'
 
 /** A mail as it lies there. Who sends it, and by which server, is decided when it is sent. */
 export interface Mail {
@@ -150,7 +150,7 @@ export async function giveUpMail(store: Store, path: string, reason: string, now
  * @returns what lets others; null: another one sends them
  */
 export async function lockOutbox({ directory }: Store): Promise<(() => Promise<void>) | null> {
-  const lock = await takeLock(join(directory, 'outbox.lock'))
+  const lock = await takeLock(join(directory, OUTBOX_LOCK))
   return lock.taken ? lock.release : null
 }
 
