@@ -36,6 +36,7 @@ export interface DaemonGround {
 }
 
 const DAILY = '17 3 * * *'
+const OFTEN = '*/10 * * * *'
 
 /**
  * Takes files, runs them, and puts them away, until it is told to stop; then it finishes the running chunk.
@@ -61,7 +62,7 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
 
     const ground = { config, store, log, lang }
     const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
-    // Last but one to stop: the end of a run may still have something to tell.
+    // Stopped behind the queue: the end of a run may still have something to tell.
     closing.push(keepSending(ground))
 
     const queue = openQueue({
@@ -106,12 +107,11 @@ export async function daemon({ config, log, lang, signal }: DaemonGround): Promi
       const runs = repeat(schedule, log, () => addStandardFiles(queue, store, config.enrol.file, log))
       closing.push(() => runs.stop())
     }
-    const cleaning = repeat(DAILY, log, async () => {
-      await clean(store, config.store.keepDays, log)
-      await settleAbandonedMails(ground, now())
-    })
+    const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
+    const settling = repeat(OFTEN, log, () => settleAbandonedMails(ground, now()))
+    closing.push(() => settling.stop())
 
     // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
     closing.push(startWatchdog(isThere))

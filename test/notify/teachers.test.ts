@@ -163,6 +163,15 @@ describe('a file with changes in several courses', () => {
   })
 })
 
+test('a run that is taken back before its mails were sent is told to nobody by mail', async () => {
+  await server.stop()
+  const { report } = await runFile(school, file, { config: NOTIFYING })
+  expect(await outbox()).toEqual([report.run])
+  const config = await school.writeConfig({ ...NOTIFYING, log: { level: 'silent' } })
+  await undo(contextFor(config).context, report.run, { simulate: false })
+  expect(await outbox()).toEqual([])
+})
+
 describe('settings of the site', () => {
   const set = (name: string, value: string) =>
     school.query('REPLACE INTO {config} (name, value) VALUES (?, ?)', [name, value])
