@@ -37,6 +37,7 @@ export interface DaemonGround {
 }
 
 const DAILY = '17 3 * * *'
+const OFTEN = '*/10 * * * *'
 
 /**
  * Waits for the store, where another daemon has it, and serves, until it is told to stop. Of the daemons of one Moodle, on
@@ -99,7 +100,7 @@ async function serve(
 
     const ground = { config, store, log, lang }
     const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
-    // Last but one to stop: the end of a run may still have something to tell.
+    // Stopped behind the queue: the end of a run may still have something to tell.
     closing.push(keepSending(ground))
 
     const queue = openQueue({
@@ -149,12 +150,11 @@ async function serve(
       })
       closing.push(() => runs.stop())
     }
-    const cleaning = repeat(DAILY, log, async () => {
-      await clean(store, config.store.keepDays, log)
-      await settleAbandonedMails(ground, now())
-    })
+    const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
     closing.push(() => cleaning.stop())
     await cleaning.trigger()
+    const settling = repeat(OFTEN, log, () => settleAbandonedMails(ground, now()))
+    closing.push(() => settling.stop())
 
     closing.push(watchForOutage(isThere, tell))
     onUp()

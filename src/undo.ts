@@ -47,7 +47,7 @@ import { type RunGround, WAIT_FOR_OTHER_RUN } from './run.ts'
 import { replaceDurably } from './store/durable.ts'
 import { type Journal, putJournalAway, type ReadChanges, readingJournal, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
-import { releaseMails } from './store/outbox.ts'
+import { cancelMails, releaseMails } from './store/outbox.ts'
 import { isBegun } from './store/running.ts'
 
 export interface UndoRequest {
@@ -218,6 +218,7 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
       if (ground.config.enrol.notifyTeachers && undo.summary.applied > 0)
         await tellTeachers(ground, moodle, told, movesIn(outcomes.read()))
     })
+    if (undo.summary.failed === 0) await cancelMails(store, original.id, id)
     await releaseMails(store, id)
     await putJournalAway(store, id, journalBytes)
     return ended(undo, startedAt, 'processed')

@@ -38,7 +38,7 @@ const VIA_NEVER = '0'
  * After `get_mailer`, `email_to_user`, `email_should_be_diverted`.
  */
 export function mailSettings(
-  { mail, moodle }: Pick<Config, 'mail' | 'moodle'>,
+  { mail, moodle }: { readonly mail: Config['mail']; readonly moodle: Pick<Config['moodle'], 'wwwroot'> },
   settings: Settings,
   siteName: string | null,
 ): MailSettings {

@@ -86,19 +86,10 @@ export function keepSending(ground: SenderGround): () => Promise<void> {
   const stop = new AbortController()
   const sending = (async () => {
     const memory = newMemory()
-    let release: (() => Promise<void>) | null = null
     while (!stop.signal.aborted) {
-      try {
-        // A run by hand may be sending its own at this moment.
-        release ??= await lockOutbox(ground.store)
-        if (release !== null) await sendAll(ground, memory, stop.signal)
-      } catch (error) {
-        if (!stop.signal.aborted)
-          ground.log.error({ event: 'outbox-failed', err: error }, 'mails cannot be sent; tried again')
-      }
+      await sendIfDue(ground, memory, stop.signal, PATIENT)
       await sleep(LOOK_EVERY, undefined, { signal: stop.signal }).catch(() => {})
     }
-    await release?.()
   })()
   return async () => {
     stop.abort()
@@ -107,38 +98,36 @@ export function keepSending(ground: SenderGround): () => Promise<void> {
 }
 
 /**
- * Sends for some time, and leaves the rest to the daemon: what a run by hand does at its end. Where a daemon is there, it does
- * all of it. Never throws.
+ * Sends for some time, and leaves the rest to the daemon: what a run by hand does at its end. While a daemon is sending, it
+ * does all of it. Never throws.
  * @param longest milliseconds
  */
 export async function sendForAWhile(ground: SenderGround, longest: number): Promise<void> {
-  if ((await mailsToSend(ground.store)).length === 0) return
   const stop = new AbortController()
   const timer = setTimeout(() => stop.abort(), longest)
+  await sendIfDue(ground, newMemory(), stop.signal, IN_A_HURRY)
+  clearTimeout(timer)
+}
+
+/** Sends, where there is something to send and nobody else who does. Never throws. */
+async function sendIfDue(ground: SenderGround, memory: Memory, signal: AbortSignal, patience: Patience): Promise<void> {
+  if (memory.server !== null && performance.now() < memory.server.until) return
   try {
+    if ((await mailsToSend(ground.store)).length === 0) return
     const release = await lockOutbox(ground.store)
     if (release === null) return
     try {
-      await sendAll(ground, newMemory(), stop.signal, IN_A_HURRY)
+      await sendAll(ground, memory, signal, patience)
     } finally {
       await release()
     }
   } catch (error) {
-    if (!stop.signal.aborted)
-      ground.log.error({ event: 'outbox-failed', err: error }, 'mails cannot be sent; the daemon tries again')
-  } finally {
-    clearTimeout(timer)
+    if (!signal.aborted) ground.log.error({ event: 'outbox-failed', err: error }, 'mails cannot be sent; tried again')
   }
 }
 
-/** Sends what is due, unless the server is to be left alone for a while. */
-async function sendAll(
-  ground: SenderGround,
-  memory: Memory,
-  signal: AbortSignal,
-  patience: Patience = PATIENT,
-): Promise<void> {
-  if (memory.server !== null && performance.now() < memory.server.until) return
+/** Sends what is due: all but what was to be tried again later. */
+async function sendAll(ground: SenderGround, memory: Memory, signal: AbortSignal, patience: Patience): Promise<void> {
   const due: string[] = []
   for (const path of await mailsToSend(ground.store)) {
     if ((memory.mails.get(path)?.until ?? 0) > performance.now()) continue

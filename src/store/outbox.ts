@@ -10,7 +10,7 @@ import { remove, replaceDurably, syncDirectory, writeDurably } from './durable.t
 import { failedWith } from './errno.ts'
 import { takeLock } from './lock.ts'
 import { checkName, stamped } from './names.ts'
-import { FOLDER_MODE, MAILS, type Store } from './store.ts'
+import { FOLDER_MODE, MAILS, OUTBOX_LOCK, type Store } from './store.ts'
 
 /** A mail as it lies there. Who sends it, and by which server, is decided when it is sent. */
 export interface Mail {
@@ -61,6 +61,35 @@ export async function releaseMails(store: Store, run: string): Promise<void> {
   await syncDirectory(store.folder.outbox)
 }
 
+/**
+ * Takes the mails of a run and those of the run that has taken all of it back out, where neither has been sent: who would read
+ * both is told neither. While mails are being sent, nothing is done. To be called before the latter's are let go.
+ */
+export async function cancelMails(store: Store, original: string, undo: string): Promise<void> {
+  const of = join(store.folder.outbox, checkName(original))
+  const names = await namesIn(folderOf(store, undo))
+  if (names.length === 0 || (await namesIn(of)).length === 0) return
+  const release = await lockOutbox(store)
+  if (release === null) return
+  try {
+    const waiting = new Set(await namesIn(of))
+    for (const name of names) {
+      if (!waiting.has(name)) continue
+      // In this order: after a crash in between somebody hears of an end without its beginning, and not of what is no more.
+      await removeMail(store, join(of, name))
+      await remove(join(folderOf(store, undo), name))
+    }
+    await rmdir(folderOf(store, undo))
+  } catch (error) {
+    if (!failedWith(error, 'ENOTEMPTY')) throw error
+  } finally {
+    await release()
+  }
+}
+
+const namesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder).catch(() => [] as string[])).filter(isMail).sort()
+
 /** The runs whose mails nobody has let go, though nobody works on them any more. @param age milliseconds since the last was written */
 export async function abandonedMails({ folder }: Store, now: Date, age: number): Promise<string[]> {
   const names = await readdir(folder.running)
@@ -99,7 +128,7 @@ export async function mailsToSend({ folder }: Store): Promise<string[]> {
   const paths: string[] = []
   for (const { path, isFolder } of entries) {
     if (!isFolder) paths.push(path)
-    else for (const name of (await readdir(path).catch(() => [])).sort()) if (isMail(name)) paths.push(join(path, name))
+    else for (const name of await namesIn(path)) paths.push(join(path, name))
   }
   return paths
 }
@@ -150,7 +179,7 @@ export async function giveUpMail(store: Store, path: string, reason: string, now
  * @returns what lets others; null: another one sends them
  */
 export async function lockOutbox({ directory }: Store): Promise<(() => Promise<void>) | null> {
-  const lock = await takeLock(join(directory, 'outbox.lock'))
+  const lock = await takeLock(join(directory, OUTBOX_LOCK))
   return lock.taken ? lock.release : null
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { giveToOwnerOfFolder, removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
-import { awaitLock, type Holder, type Lock, wasAskedFor } from './lock.ts'
+import { awaitLock, type Holder, type Lock, removeLeftOverLock, wasAskedFor } from './lock.ts'
 
 export const FOLDERS = [
   /** Command files as they came, by name: what `enrol.file` is relative to. */
@@ -47,6 +47,9 @@ export const FOLDER_MODE = 0o750
 
 /** The ending of what became of a run's rows so far: `<run>.outcomes`, in `running/`. */
 export const OUTCOMES = '.outcomes'
+
+/** Held by who is sending mails. */
+export const OUTBOX_LOCK = 'outbox.lock'
 
 /** The ending of the folder of a run's mails until it has ended: `<run>.mails`, in `running/`. */
 export const MAILS = '.mails'
@@ -108,6 +111,7 @@ const lockPath = ({ directory }: Store): string => join(directory, 'daemon.lock'
 /** Removes what a crash left that is no file of anybody's. Only for the one daemon of the store, before anything else. */
 export async function tidyStore(store: Store, now: Date): Promise<void> {
   for (const path of [store.directory, ...Object.values(store.folder)]) await removeLeftOvers(path)
+  await removeLeftOverLock(join(store.directory, OUTBOX_LOCK))
   await removeForgottenOutcomes(store.folder.running, now)
   for (const arrival of await readdir(store.folder.arrivals)) {
     const path = join(store.folder.arrivals, arrival)

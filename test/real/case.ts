@@ -14,6 +14,7 @@ import { text } from 'node:stream/consumers'
 import { parse } from 'yaml'
 import type { CommandContext } from '../../src/commands/context.ts'
 import { run } from '../../src/commands/run.ts'
+import type { Lang } from '../../src/messages/say.ts'
 import type { Overrides, TestSchool } from '../database.ts'
 import { until } from '../until.ts'
 import { type Delta, deltaOf, loggedEvents, type Moment } from './delta.ts'
@@ -62,9 +63,13 @@ export async function runCase(
 export async function runFile(
   school: TestSchool,
   path: string,
-  { config = {}, simulate = false }: { readonly config?: Overrides; readonly simulate?: boolean } = {},
+  {
+    config = {},
+    simulate = false,
+    lang = 'en',
+  }: { readonly config?: Overrides; readonly simulate?: boolean; readonly lang?: Lang } = {},
 ): Promise<{ readonly report: Report; readonly moment: Moment }> {
-  const { context, said } = contextFor(await school.writeConfig({ ...config, log: { level: 'silent' } }))
+  const { context, said } = contextFor(await school.writeConfig({ ...config, log: { level: 'silent' } }), lang)
   const from = seconds()
   await run(context, path, { simulate })
   context.stdout.end()
@@ -72,12 +77,15 @@ export async function runFile(
 }
 
 /** What a command is given, and what it says. */
-export function contextFor(configPath: string): {
+export function contextFor(
+  configPath: string,
+  lang: Lang = 'en',
+): {
   readonly context: Omit<CommandContext, 'stdout'> & { readonly stdout: PassThrough }
   readonly said: Promise<string>
 } {
   const stdout = new PassThrough()
-  const context = { configPath, format: 'json', lang: 'en', stdout, stderr: stdout, colour: false, env: {} } as const
+  const context = { configPath, format: 'json', lang, stdout, stderr: stdout, colour: false, env: {} } as const
   return { context, said: text(stdout) }
 }
 
