@@ -59,7 +59,7 @@ export interface Faults {
 export const NO_FAULTS: Faults = { errors: [], warnings: [], hintOf: () => null }
 
 /** Values that are kept of a cause. */
-const VALUES_KEPT = 100
+const VALUES_KEPT = 200
 /** So many ranges of lines are told of a cause or a value. */
 const RANGES_KEPT = 20
 

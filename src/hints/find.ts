@@ -123,7 +123,11 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
       const { start, end } = value.args
       // An earlier version did not keep them.
       if (typeof start !== 'number' || typeof end !== 'number') continue
-      value.hint = { code: 'times', args: { start: timeIn(zone, start), end: timeIn(zone, end) } }
+      const day = [end, start].find(isSpreadsheetDay)
+      value.hint =
+        day === undefined
+          ? { code: 'times', args: { start: timeIn(zone, start), end: timeIn(zone, end) } }
+          : { code: 'spreadsheet-day', args: { found: String(day), near: dayOfSpreadsheet(day) } }
     }
   },
   'group-not-found': async (ground, values) => {
@@ -204,6 +208,12 @@ function methodHint(name: string, methods: ReadonlyMap<string, boolean>, onSite:
   if (usable.length === 0) return { code: 'no-methods', args: {} }
   return wordHint(nearest(name, comparables(usable)).values) ?? { code: 'methods', args: { methods: listed(usable) } }
 }
+
+/** As seconds, the afternoon of 1 January 1970; as days of a spreadsheet, the years from 1982 to 2091. */
+const isSpreadsheetDay = (time: number): boolean => time >= 30_000 && time < 70_000
+
+/** The day that a spreadsheet keeps as a number: days since 30 December 1899. */
+const dayOfSpreadsheet = (days: number): string => Temporal.PlainDate.from('1899-12-30').add({ days }).toString()
 
 /** @param seconds Unix time @returns as a file has it, in a time zone */
 function timeIn(zone: string, seconds: number): string {
