@@ -149,7 +149,8 @@ describe('the documentation', () => {
     expect(wrong).toEqual([])
   })
 
-  const pages = ['README.md', 'CHANGELOG.md', ...readdirSync(join(PROJECT, 'docs')).map(name => `docs/${name}`)]
+  const inDocs = readdirSync(join(PROJECT, 'docs')).filter(name => name.endsWith('.md'))
+  const pages = ['README.md', 'README.fr.md', 'CHANGELOG.md', ...inDocs.map(name => `docs/${name}`)]
 
   test.each(pages)('%s names no file that is not there', page => {
     const text = read(page)
@@ -160,4 +161,30 @@ describe('the documentation', () => {
     const named = [...links, ...paths.map(match => match[1]!)]
     expect(named.filter(path => !existsSync(join(PROJECT, path)))).toEqual([])
   })
+
+  const inFrench = pages.filter(page => page.endsWith('.fr.md'))
+
+  test.each(inFrench)('%s says what the English page says, part by part', page => {
+    expect(shapeOf(read(page))).toEqual(shapeOf(read(page.replace('.fr.md', '.md'))))
+  })
 })
+
+/** What a page has in every language: headings, tables and lists, commands and settings, files that it names, keys and words. */
+function shapeOf(page: string): object {
+  const blocks = [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, kind, text]) =>
+    // What is shown of the program's output is in the page's language.
+    kind === '' ? [kind, text!.split('\n').length] : [kind, text!.replaceAll(/ *#.*$/gm, '')],
+  )
+  const prose = page.replaceAll(/^```[\s\S]*?^```$/gm, '')
+  const sections = prose.split(/^(?=#)/m).map(section => ({
+    level: /^#+/.exec(section)?.[0].length,
+    rows: [...section.matchAll(/^\|.*\|$/gm)].map(([row]) => row.split('|').length),
+    items: section.match(/^(-|\d\.) /gm)?.length ?? 0,
+    words: [...section.matchAll(/`([^`\n]+)`/g)].map(([, word]) => word!).sort(),
+  }))
+  return {
+    blocks,
+    sections,
+    links: [...prose.matchAll(/\]\(([^)#]+)/g)].map(([, to]) => to!.replace('.fr.md', '.md')).sort(),
+  }
+}

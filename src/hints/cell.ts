@@ -7,16 +7,16 @@ import { type Hint, wordHint } from './hint.ts'
 import { cleaned, comparables, folded, nearest } from './spelling.ts'
 
 /** Words that other programs, and people who speak French, write for a command. */
-const COMMANDS_BY_OTHER_WORDS: Readonly<Record<string, string>> = {
+const COMMANDS_BY_OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ...named('add', 'enrol', 'enroll', 'insert', 'create', 'inscrire', 'ajouter', 'ajout', 'a'),
   ...named('del', 'unenrol', 'unenroll', 'remove', 'drop', 'desinscrire', 'supprimer', 'retirer', 'd'),
   ...named('suspend', 'suspendre', 'inactive', 'desactiver'),
   ...named('enable', 'activate', 'active', 'reactivate', 'activer', 'reactiver'),
   ...named('shift', 'replace', 'move', 'remplacer', 'deplacer'),
-}
+])
 
-function named(command: string, ...words: readonly string[]): Record<string, string> {
-  return Object.fromEntries(words.map(word => [word, command]))
+function named(command: string, ...words: readonly string[]): [string, string][] {
+  return words.map(word => [word, command])
 }
 
 /** What an error's arguments tell of what was meant; null: nothing. */
@@ -25,7 +25,7 @@ export function hintOfCell(code: RowErrorCode | RowWarningCode, args: MessageArg
   switch (code) {
     case 'bad-command': {
       const word = folded(cleaned(found))
-      const meant = COMMANDS_BY_OTHER_WORDS[word]
+      const meant = COMMANDS_BY_OTHER_WORDS.get(word)
       return wordHint(meant === undefined ? nearestWord(word, COMMAND_WORDS) : [meant])
     }
     case 'bad-group-command':
@@ -51,8 +51,7 @@ function nearestWord(word: string, words: readonly string[]): string[] {
   return words.includes(word) ? [word] : nearest(word, comparables(words)).values
 }
 
-const SIGNS: Readonly<Record<string, string>> = { '\t': 'tab' }
-const shown = (separator: string): string => SIGNS[separator] ?? separator
+const shown = (separator: string): string => (separator === '\t' ? 'tab' : separator)
 
 function hintOfCells({ likely, separator, other }: MessageArguments): Hint | null {
   if (likely === 'separator')

@@ -59,14 +59,19 @@ export interface Faults {
 export const NO_FAULTS: Faults = { errors: [], warnings: [], hintOf: () => null }
 
 /** Values that are kept of a cause. */
-const VALUES_KEPT = 100
+const VALUES_KEPT = 200
 /** So many ranges of lines are told of a cause or a value. */
 const RANGES_KEPT = 20
 
-/** Two names are the same fault where they are the same up to here: cells can be as long as a record. */
+/** No name in Moodle is longer. */
+const LONGEST_KEPT = 300
+
+/** Two names are the same fault where they are the same up to there: cells can be as long as a record. */
 const keyOf = (code: FaultCode, args: MessageArguments): string =>
   `${code} ${Object.values(args)
-    .map(arg => (typeof arg === 'string' && arg.length > 300 ? `${arg.slice(0, 300)}…${arg.length}` : arg))
+    .map(arg =>
+      typeof arg === 'string' && arg.length > LONGEST_KEPT ? `${arg.slice(0, LONGEST_KEPT)}…${arg.length}` : arg,
+    )
     .join('\0')}`
 
 /** Gathers the faults of rows, which come in the order of the file. */
@@ -106,7 +111,7 @@ function note(
       fault.otherRows += 1
       return
     }
-    value = { args: shortened(args), rows: 0, lines: noLines(), hint: null }
+    value = { args: bounded(args), rows: 0, lines: noLines(), hint: null }
     values.set(key, value)
     fault.values.push(value)
   }
@@ -129,6 +134,10 @@ function sorted(faults: ReadonlyMap<FaultCode, Fault>): Fault[] {
   for (const { values } of all) values.sort((a, b) => b.rows - a.rows)
   return all
 }
+
+/** As long as anything that Moodle could know; what is longer is kept in part. */
+const bounded = (args: MessageArguments): MessageArguments =>
+  Object.values(args).some(arg => typeof arg === 'string' && arg.length > LONGEST_KEPT) ? shortened(args) : args
 
 /** What is quoted in a sentence: a cell can be longer than any sentence. */
 export const shortened = (args: MessageArguments): MessageArguments =>

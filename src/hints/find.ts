@@ -86,7 +86,12 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
           ? (spellingHint(name, near, false) ?? NOTHING_NEAR)
           : {
               code: 'course-other-identifier',
-              args: { other: other.column, meant: other.meant, identifier: value.args.identifier! },
+              args: {
+                other: other.column,
+                meant: other.meant,
+                has: other.meant === '' ? 'no' : 'yes',
+                identifier: value.args.identifier!,
+              },
             }
     }
   },
@@ -97,7 +102,8 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
     const usable = roles.filter(({ inCourses }) => inCourses).map(({ shortname }) => shortname)
     for (const value of values) {
       const name = folded(cleaned(foundIn(value)))
-      const named = roles.find(role => folded(role.name) === name)?.shortname ?? ROLES_BY_OTHER_NAMES[name]
+      const called = roles.find(role => role.name !== '' && folded(role.name) === name)?.shortname
+      const named = called ?? ROLES_BY_OTHER_NAMES.get(name)
       if (named !== undefined && roles.some(({ shortname }) => shortname === named))
         value.hint = { code: 'role-named', args: { near: named } }
       else
@@ -114,7 +120,8 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
   'method-not-available': async (ground, values) => {
     const methods = await methodsOf(ground, distinct(values.map(courseIn)))
     for (const value of values) {
-      value.hint = methodHint(foundIn(value), methods.get(courseIn(value))!, ground.site.enabledMethods)
+      const there = methods.get(courseIn(value))
+      if (there !== undefined) value.hint = methodHint(foundIn(value), there, ground.site.enabledMethods)
     }
   },
   'end-before-start': async ({ settings }, values) => {
@@ -123,7 +130,11 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
       const { start, end } = value.args
       // An earlier version did not keep them.
       if (typeof start !== 'number' || typeof end !== 'number') continue
-      value.hint = { code: 'times', args: { start: timeIn(zone, start), end: timeIn(zone, end) } }
+      const day = [end, start].find(isSpreadsheetDay)
+      value.hint =
+        day === undefined
+          ? { code: 'times', args: { start: timeIn(zone, start), end: timeIn(zone, end) } }
+          : { code: 'spreadsheet-day', args: { found: String(day), near: dayOfSpreadsheet(day) } }
     }
   },
   'group-not-found': async (ground, values) => {
@@ -131,7 +142,8 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
     const groups = await groupNamesOf(ground, distinct(values.map(courseIn)), before)
     const comparable = new Map([...groups].map(([course, names]) => [course, comparables(names)]))
     for (const value of values) {
-      const there = groups.get(courseIn(value))!
+      const there = groups.get(courseIn(value))
+      if (there === undefined) continue
       value.hint =
         nearHint(nearest(foundIn(value), comparable.get(courseIn(value))!).values) ??
         (there.length === 0 ? { code: 'no-groups', args: {} } : { code: 'groups', args: { groups: listed(there) } })
@@ -143,27 +155,27 @@ const FINDERS: Partial<Record<FaultCode, Finder>> = {
 const NOTHING_NEAR: Hint = { code: 'nothing-near', args: {} }
 
 /** What Moodle shows for the roles that it brings along, where nobody has given them another name. */
-const ROLES_BY_OTHER_NAMES: Readonly<Record<string, string>> = {
-  manager: 'manager',
-  gestionnaire: 'manager',
-  'course creator': 'coursecreator',
-  'createur de cours': 'coursecreator',
-  teacher: 'editingteacher',
-  enseignant: 'editingteacher',
-  professeur: 'editingteacher',
-  prof: 'editingteacher',
-  'editing teacher': 'editingteacher',
-  'non-editing teacher': 'teacher',
-  'enseignant non editeur': 'teacher',
-  tuteur: 'teacher',
-  tutor: 'teacher',
-  student: 'student',
-  etudiant: 'student',
-  etudiante: 'student',
-  eleve: 'student',
-  participant: 'student',
-  learner: 'student',
-}
+const ROLES_BY_OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['manager', 'manager'],
+  ['gestionnaire', 'manager'],
+  ['course creator', 'coursecreator'],
+  ['createur de cours', 'coursecreator'],
+  ['teacher', 'editingteacher'],
+  ['enseignant', 'editingteacher'],
+  ['professeur', 'editingteacher'],
+  ['prof', 'editingteacher'],
+  ['editing teacher', 'editingteacher'],
+  ['non-editing teacher', 'teacher'],
+  ['enseignant non editeur', 'teacher'],
+  ['tuteur', 'teacher'],
+  ['tutor', 'teacher'],
+  ['student', 'student'],
+  ['etudiant', 'student'],
+  ['etudiante', 'student'],
+  ['eleve', 'student'],
+  ['participant', 'student'],
+  ['learner', 'student'],
+])
 
 /** What the user's own identifier is, is told where it is a number of the administration; an address or a username is not. */
 function userHint({ column, meant }: OtherIdentifier, { identifier }: MessageArguments): Hint {
@@ -204,6 +216,12 @@ function methodHint(name: string, methods: ReadonlyMap<string, boolean>, onSite:
   if (usable.length === 0) return { code: 'no-methods', args: {} }
   return wordHint(nearest(name, comparables(usable)).values) ?? { code: 'methods', args: { methods: listed(usable) } }
 }
+
+/** As seconds, the afternoon of 1 January 1970; as days of a spreadsheet, the years from 1982 to 2091. */
+const isSpreadsheetDay = (time: number): boolean => time >= 30_000 && time < 70_000
+
+/** The day that a spreadsheet keeps as a number: days since 30 December 1899. */
+const dayOfSpreadsheet = (days: number): string => Temporal.PlainDate.from('1899-12-30').add({ days }).toString()
 
 /** @param seconds Unix time @returns as a file has it, in a time zone */
 function timeIn(zone: string, seconds: number): string {

@@ -27,6 +27,7 @@ export type HintCode =
   | 'no-groups'
   | 'enrolled-by'
   | 'times'
+  | 'spreadsheet-day'
   | 'time-near'
   | 'time-two'
   | 'no-such-day'

@@ -231,14 +231,14 @@ export async function allRoles(
   return rows.map(([shortname, name, inCourses]) => ({ shortname, name, inCourses: inCourses === 1 }))
 }
 
-/** The enrolment methods of courses, by the courses' names: those that have an instance, and whether one is enabled. */
+/** The enrolment methods of courses, by the names of those that are found: which have an instance, and whether one is enabled. */
 export async function methodsOf(
   ground: NamesGround,
   courses: readonly string[],
 ): Promise<Map<string, Map<string, boolean>>> {
   const { moodle } = ground
   const byId = await courseNamesById(ground, courses)
-  const found = new Map<string, Map<string, boolean>>(courses.map(name => [name, new Map()]))
+  const found = new Map<string, Map<string, boolean>>([...byId.values()].flat().map(name => [name, new Map()]))
   if (byId.size === 0) return found
   const rows = await select<[number, string, number]>(
     moodle,
@@ -258,7 +258,7 @@ export async function methodsOf(
 const MOST_GROUPS = 20_000
 
 /**
- * The groups of courses, by the courses' names.
+ * The groups of courses, by the names of those that are found.
  * @param before Unix time in seconds: those that were made then or later are left out, since the run itself may have made them
  */
 export async function groupNamesOf(
@@ -268,7 +268,7 @@ export async function groupNamesOf(
 ): Promise<Map<string, string[]>> {
   const { moodle } = ground
   const byId = await courseNamesById(ground, courses)
-  const found = new Map<string, string[]>(courses.map(name => [name, []]))
+  const found = new Map<string, string[]>([...byId.values()].flat().map(name => [name, []]))
   if (byId.size === 0) return found
   const rows = await select<[number, string]>(
     moodle,

@@ -111,12 +111,14 @@ ${list(changes)}
 ${notes.map(note => html`<p>${note}</p>\n`)}`
 }
 
+const classed = (name: string): Html => (name === '' ? NOTHING : html` class="${name}"`)
+
 /** Numbers that are to be seen first. @param tone of the last */
 export function tiles(numbers: Readonly<Record<string, number>>, tone: string, lang: Lang): Html {
   const names = Object.keys(numbers)
   const all = names.map(
     name =>
-      html`<li class="${name === names.at(-1) ? tone : ''}"><b>${say(lang, 'report.number', { number: numbers[name]! })}</b>${say(lang, `report.tile.${name}`, { number: numbers[name]! })}</li>\n`,
+      html`<li${classed(name === names.at(-1) ? tone : '')}><b>${say(lang, 'report.number', { number: numbers[name]! })}</b>${say(lang, `report.tile.${name}`, { number: numbers[name]! })}</li>\n`,
   )
   return html`<ul class="tiles">
 ${all}</ul>\n`
@@ -159,7 +161,7 @@ function valueTable(values: readonly FaultValue[], lang: Lang): Html {
     return html`<tr><td>${found}</td><td class="number">${rows}</td><td class="lines">${lines}</td><td>${hint}</td></tr>\n`
   }
   const heads = ['found', 'rows', 'lines', 'hint'].map(
-    name => html`<th scope="col" class="${name === 'rows' ? 'number' : ''}">${say(lang, `report.column.${name}`)}</th>`,
+    name => html`<th scope="col"${classed(name === 'rows' ? 'number' : '')}>${say(lang, `report.column.${name}`)}</th>`,
   )
   return html`<table class="values"><thead><tr>${heads}</tr></thead><tbody>
 ${values.map(row)}</tbody></table>\n`

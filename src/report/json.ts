@@ -1,5 +1,5 @@
 /** The report as one JSON object, written piece by piece: a file of a million rows makes a report of a million. */
-import type { Fault, Faults, FaultValue } from '../hints/faults.ts'
+import { type Fault, type Faults, type FaultValue, shortened } from '../hints/faults.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { commandOf, sentenceOf } from './held.ts'
@@ -100,7 +100,7 @@ function causeAsJson(fault: Fault, family: 'cause' | 'warning-cause', lang: Lang
 }
 
 const valueAsJson = ({ args, rows, lines, hint }: FaultValue, lang: Lang): object => ({
-  ...args,
+  ...shortened(args),
   rows,
   lines,
   ...(hint === null ? {} : { hint: { code: hint.code, ...hint.args, message: hintSentence(hint, lang) } }),

@@ -27,7 +27,7 @@ export function findings({ error, warnings }: RowResult, { hintOf }: Faults, lan
   return warnings.map(({ code, args }) => said('row-warning', code, args))
 }
 
-export const hintSentence = ({ code, args }: Hint, lang: Lang): string => say(lang, `hint.${code}`, args)
+export const hintSentence = ({ code, args }: Hint, lang: Lang): string => say(lang, `hint.${code}`, shortened(args))
 
 /** What to do about an error, whatever was found; '' where its sentence says so. */
 export const remedyOf = (code: RowErrorCode, lang: Lang): string =>
@@ -54,7 +54,8 @@ export function linesOf({ ranges, more }: Lines, lang: Lang): string {
 
 /** What was found, as it stands in the file; where that is said in several cells, all of them. '' where there is no value. */
 export function cellsOf({ args }: FaultValue): string {
-  const cells = [args.user, args.found, args.course].filter(cell => typeof cell === 'string')
+  const { user, found, course } = shortened(args)
+  const cells = [user, found, course].filter(cell => typeof cell === 'string')
   return cells.join(' · ')
 }
 

@@ -149,6 +149,29 @@ test('courses, by all that a course is called', async () => {
   expect(byNumber.read).toBeLessThan(PEOPLE)
 })
 
+test('roles, methods and groups, and courses whose names are long', async () => {
+  const long = `Course ${'x'.repeat(200)}`
+  await school.query('UPDATE {course} SET shortname = ? WHERE id = 1000', [long])
+  await school.query("INSERT INTO {groups} (courseid, name) VALUES (1000, 'Groupe 1'), (1000, 'Groupe 10')")
+  const of = (code: FaultCode, found: string, course = long): [FaultCode, MessageArguments] => [code, { found, course }]
+  const { found } = await hints([
+    of('group-not-found', 'groupe1'),
+    of('group-not-found', 'Delta'),
+    of('group-not-found', 'Groupe', 'no course any more'),
+    of('method-not-available', 'manual'),
+    of('method-not-available', 'manuel', 'BIO-2'),
+    of('role-not-found', 'constructor'),
+    of('role-not-found', '\u200b'),
+    of('role-not-found', 'Enseignant non éditeur'),
+  ])
+  expect(codes(found)).toEqual(['near', 'groups', undefined, 'no-methods', 'near-word', 'roles', 'roles', 'role-named'])
+  const [course] = (await hints(courses('idnumber', 'Course number 77'), { courseIdentifier: 'idnumber' })).found
+  expect(course).toContain('"meant":"CID77"')
+  await school.query("UPDATE {course} SET idnumber = '' WHERE id = 1077")
+  const [nameless] = (await hints(courses('idnumber', 'Course number 77'), { courseIdentifier: 'idnumber' })).found
+  expect(nameless).toContain('"has":"no"')
+})
+
 test('names that no column can hold, and cells as long as a record, are no trouble', async () => {
   const odd = ['😀', '\0', "'; DROP TABLE", 'x'.repeat(100_000), '\ud800', '%', 'E+1']
   for (const userIdentifier of ['id', 'idnumber', 'username', 'email']) {

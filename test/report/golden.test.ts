@@ -4,8 +4,14 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../../src/commands/runs.ts'
 import { LANGUAGES } from '../../src/messages/say.ts'
+import { reportAsHtml } from '../../src/report/html.ts'
+import { reportAsJson } from '../../src/report/json.ts'
+import { reportAsText } from '../../src/report/text.ts'
 import { filesIn } from '../store/folder.ts'
 import { addWhatGoesWrong, FAULTY, newSite, type Site } from './school.ts'
 
@@ -42,6 +48,35 @@ describe.each(LANGUAGES)('in %s', lang => {
     await addWhatGoesWrong(site.school)
     await site.run(FAULTY)
     await expectGolden('faults', lang, await reportsOf(site))
+  })
+
+  test('of a simulated run, which is printed', async () => {
+    const site = await newSite(lang)
+    const reports = new Map<string, string>()
+    await site.run('cid;uid;rolename;enrol\nBIO-2;E1018;student;manual\nBIO2;E1019;student;manual\n', {
+      simulate: true,
+      onReport: async (report, rows) => {
+        reports.set('txt', normalised(await text(reportAsText(report, rows(), lang)), site))
+        reports.set('json', normalised(await text(reportAsJson(report, rows(), lang)), site))
+        reports.set('html', normalised(await text(reportAsHtml(report, rows, lang)), site))
+      },
+    })
+    await expectGolden('simulated', lang, reports)
+  })
+
+  test('of a past run, printed as it is kept', async () => {
+    const site = await newSite(lang)
+    const { id } = await site.run('cid;uid;rolename\nBIO-2;E9999;student\n')
+    for (const format of ['text', 'json', 'html'] as const) {
+      const stdout = new PassThrough()
+      const said = text(stdout)
+      const configPath = await site.school.writeConfig()
+      const context = { configPath, format, lang: 'en', stdout, stderr: stdout, colour: false, env: {} } as const
+      await runs(context, id.slice(0, 8), { retryFile: false })
+      stdout.end()
+      const kept = await reportsOf(site)
+      expect(normalised(await said, site)).toBe(kept.get(format === 'text' ? 'txt' : format))
+    }
   })
 
   test('of a file that was refused', async () => {

@@ -116,6 +116,7 @@ export const FAULTY = [
   'add;BIO-2;E1001;student;manual;1788220800000;;;',
   'add;BIO-2;E1001;student;manual;next week;;;',
   'add;BIO-2;E1001;student;manual;2027-01-01;2026-01-01;;',
+  'add;BIO-2;E1001;student;manual;2026-09-01;46387;;',
   // The line itself
   'add,BIO-2,E1001,student,manual,,,,',
   '"add;BIO-2;E1001;student;manual;;;;"',
@@ -123,6 +124,7 @@ export const FAULTY = [
   'add;BIO-2;"E1001"x;student;manual;;;;',
   // Warnings
   'add;BIO-2;E1001;student;manual;;;gadd;Group A',
+  'add;BIO-2;E1002;student;manual;;;gadd;Groupe D',
   'add;BIO-2;E1002;student;manual;;;gaad;Groupe A',
   'add;BIO-2;E1003;Student;manual;;;;',
   // What nobody must obey
