@@ -14,7 +14,16 @@ import { type FileIdentity, isSame } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
 import { claim, type Dropped, pathOf } from './claim.ts'
 import { type Manifest, readManifest, removeManifest, sumOf } from './manifest.ts'
-import { doneFileOf, FEEDER_LOCK, isPassedOver, OUR_LOCK, type Seen, settle, type Wholeness } from './settle.ts'
+import {
+  doneFileOf,
+  FEEDER_LOCK,
+  isOurLock,
+  isPassedOver,
+  OUR_LOCK,
+  type Seen,
+  settle,
+  type Wholeness,
+} from './settle.ts'
 
 export interface Intake {
   /** The drop directory. */
@@ -77,8 +86,7 @@ export async function scan(intake: Intake, memory: Memory): Promise<number | nul
   const entries = await list(intake.directory)
   forget(memory, entries)
   // One that a crash has left keeps the feeders waiting.
-  const isOurs = (name: string) => name === OUR_LOCK || name.startsWith(`.${OUR_LOCK}.`)
-  if ([...entries.keys()].some(isOurs)) await removeLeftOverLock(join(intake.directory, OUR_LOCK))
+  if ([...entries.keys()].some(isOurLock)) await removeLeftOverLock(join(intake.directory, OUR_LOCK))
   const { whole, next } = await findWhole(intake, memory, entries)
   const isHeld = await isHeldByFeeder(intake, memory)
   if (whole.length === 0) return next
@@ -114,22 +122,17 @@ async function findWhole(
   const { directory, wholeness, clock } = intake
   const whole: Whole[] = []
   let next: number | null = null
-  for (const [key, dropped] of entries) {
-    if (isPassedOver(dropped.name, wholeness.doneFile)) continue
-    const stats = await statsOf(pathOf(directory, dropped))
-    if (stats === undefined) continue
-    if (!stats.isFile()) {
-      // Directories are often there for good; of anything else, somebody may expect that it be taken.
-      if (!stats.isDirectory()) {
-        tellOnce(memory, key, 'no-file', () =>
-          intake.log.warn({ event: 'file-passed-over', file: dropped.name }, 'passed over: a link or a special file'),
-        )
-      }
-      continue
-    }
+  // To look at thousands takes a while. All of them count as looked at at its end, and become whole together, so that they are
+  // taken in the order of their times; and none is taken for still for longer than it was seen to be.
+  const began = clock.elapsed()
+  const present = await statsOfAll(intake, memory, entries)
+  const ended = clock.elapsed()
+  for (const [key, { dropped, stats }] of present) {
     const isDone =
       wholeness.doneFile !== null && (await isThere(directory, doneFileOf(dropped.bytes, wholeness.doneFile)))
-    const settled = settle(memory.seen.get(key), stats, clock.elapsed(), wholeness, isDone)
+    const previous = memory.seen.get(key)
+    const isStill = previous !== undefined && isSame(previous, stats)
+    const settled = settle(previous, stats, isStill ? began : ended, wholeness, isDone)
     if (!settled.whole) {
       memory.seen.set(key, settled.seen)
       next = soonest(next, settled.until)
@@ -142,6 +145,27 @@ async function findWhole(
   }
   whole.sort((a, b) => Number(a.stats.mtimeNs - b.stats.mtimeNs) || Buffer.compare(a.dropped.bytes, b.dropped.bytes))
   return { whole, next }
+}
+
+/** What there is of files, and what is known of each. */
+async function statsOfAll(
+  { directory, wholeness, log }: Intake,
+  memory: Memory,
+  entries: ReadonlyMap<string, Dropped>,
+): Promise<Map<string, { readonly dropped: Dropped; readonly stats: BigIntStats }>> {
+  const files = new Map<string, { readonly dropped: Dropped; readonly stats: BigIntStats }>()
+  for (const [key, dropped] of entries) {
+    if (isPassedOver(dropped.name, wholeness.doneFile)) continue
+    const stats = await statsOf(pathOf(directory, dropped))
+    if (stats?.isFile()) files.set(key, { dropped, stats })
+    // Directories are often there for good; of anything else, somebody may expect that it be taken.
+    else if (stats !== undefined && !stats.isDirectory()) {
+      tellOnce(memory, key, 'no-file', () =>
+        log.warn({ event: 'file-passed-over', file: dropped.name }, 'passed over: a link or a special file'),
+      )
+    }
+  }
+  return files
 }
 
 /** Whether a file is what its manifest says. An event tells when either changes; until then, nothing need be looked at. */

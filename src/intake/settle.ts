@@ -43,6 +43,9 @@ export const FEEDER_LOCK = 'alock.txt'
 /** What we put there while we take files, for feeders that look for it. */
 export const OUR_LOCK = 'lock.txt'
 
+/** Whether it is that, or what it is made of. */
+export const isOurLock = (name: string): boolean => name === OUR_LOCK || name.startsWith(`.${OUR_LOCK}.`)
+
 /** What a manifest has at its end, after the name of the file whose sum it says. */
 export const MANIFEST_ENDING = '.sha256'
 

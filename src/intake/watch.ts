@@ -12,7 +12,7 @@ import { EXIT, Problem } from '../errors.ts'
 import { giveToOwnerOfFolder } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import { type Intake, newMemory, scan } from './scan.ts'
-import { OUR_LOCK } from './settle.ts'
+import { isOurLock } from './settle.ts'
 
 /** A regular look, for events that were lost. */
 const LOOK_EVERY_MS = 30_000
@@ -138,7 +138,7 @@ function open({ directory, log }: Intake, polling: boolean, identity: string, re
   // `ready`: events before it were lost. `raw`: what the kernel says of a directory is about what lies in it.
   watcher.on('ready', rest.wake).on('all', rest.wake)
   watcher.on('raw', (_event, name) => {
-    if (basename(String(name)) !== OUR_LOCK) rest.wake()
+    if (!isOurLock(basename(String(name)))) rest.wake()
   })
   let isTold = false
   watcher.on('error', error => {

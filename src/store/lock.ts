@@ -2,6 +2,7 @@
  * A lock that is a file: who holds it stands in it, and one whose holder is gone is recognised and taken over.
  * It must never take a lock for left over that somebody still holds, or remove a file that is not such a lock.
  */
+import { randomBytes } from 'node:crypto'
 import { constants, readFileSync } from 'node:fs'
 import { link, open, readdir, readFile, rename, rm, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
@@ -38,7 +39,7 @@ const SILENT_AFTER_MS = 5_000
 /** How often one who waits for a lock looks at it. */
 const LOOK_EVERY_MS = 1_000
 
-/** A lock is made without any permission, and gets these when it says who holds it. */
+/** Where it cannot be made whole, a lock is made without any permission, and gets these when it says who holds it. */
 const LOCK_MODE = 0o640
 
 const self = (): Holder => ({ pid: process.pid, host: hostname(), started: startOf(process.pid) })
@@ -91,6 +92,7 @@ export async function awaitLock(
     const lock = await take(path, isSilent)
     if (lock.taken) {
       await rm(path + ASKED, { force: true })
+      await removeAsides(path)
       return lock
     }
     onWait(lock.holder)
@@ -123,13 +125,21 @@ export async function wasAskedFor(path: string): Promise<boolean> {
 export async function removeLeftOverLock(path: string): Promise<void> {
   const found = await look(path)
   if (found !== undefined && isLeftOver(found, isSilentByClock)) await removeLeftOver(path, found.text)
-  // One who was killed while removing a lock has left it aside.
+  await removeAsides(path)
+}
+
+/** Removes what those have left who were killed while they made a lock, or removed one. */
+async function removeAsides(path: string): Promise<void> {
   const aside = `.${basename(path)}.`
   for (const name of await readdir(dirname(path))) {
-    const pid = name.startsWith(aside) ? Number(name.slice(aside.length)) : Number.NaN
+    const pid = name.startsWith(aside) ? Number.parseInt(name.slice(aside.length), 10) : Number.NaN
     if (Number.isSafeInteger(pid) && !isRunning(pid)) await rm(join(dirname(path), name), { force: true })
   }
 }
+
+/** Where a lock is made, and where it is put that is removed. */
+const asideOf = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(6).toString('hex')}`)
 
 /** Whether a process of this number is there. */
 export function isRunning(pid: number): boolean {
@@ -141,23 +151,44 @@ export function isRunning(pid: number): boolean {
   }
 }
 
+/** Makes a lock that says who holds it from its first moment. @returns whether the name was free */
 async function create(path: string, text: string): Promise<boolean> {
+  const aside = asideOf(path)
   try {
-    const handle = await open(path, 'wx', 0)
-    try {
-      await handle.writeFile(text)
-      await handle.chmod(LOCK_MODE)
-    } catch (error) {
-      // The disk is full: a lock that does not say who holds it would be in everybody's way for minutes.
-      await rm(path, { force: true })
-      throw error
-    } finally {
-      await handle.close()
-    }
+    await writeLock(aside, text)
+    await link(aside, path)
+    return true
+  } catch (error) {
+    if (failedWith(error, 'EEXIST')) return false
+    if (!failedWith(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error
+    return await createInPlace(path, text)
+  } finally {
+    await rm(aside, { force: true })
+  }
+}
+
+/** Where a file cannot have two names. */
+async function createInPlace(path: string, text: string): Promise<boolean> {
+  try {
+    await writeLock(path, text)
     return true
   } catch (error) {
     if (failedWith(error, 'EEXIST')) return false
     throw error
+  }
+}
+
+async function writeLock(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0)
+  try {
+    await handle.writeFile(text)
+    await handle.chmod(LOCK_MODE)
+  } catch (error) {
+    // The disk is full: a lock that does not say who holds it would be in everybody's way for minutes.
+    await rm(path, { force: true })
+    throw error
+  } finally {
+    await handle.close()
   }
 }
 
@@ -232,7 +263,7 @@ function parse(text: string): Holder | null {
 
 /** Two processes may find the same lock left over: only one of them gets it renamed, and the other must not remove a new one. */
 async function removeLeftOver(path: string, text: string): Promise<void> {
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  const aside = asideOf(path)
   try {
     await rename(path, aside)
   } catch (error) {

@@ -58,6 +58,10 @@ export function spawnDaemon(config: string, by: readonly string[] = []): TestDae
         const end = hasEnded ? 'the daemon has ended' : told('run-failed').length > 0 ? 'a run has failed' : undefined
         if (found !== undefined || end === undefined) return found
         throw new Error(`${end}, and did not tell of ${event}: ${JSON.stringify(lines.slice(-5))}`)
+      }).catch(error => {
+        throw new Error(`${error.message} The last that it told is ${JSON.stringify(lines.slice(-5))}`, {
+          cause: error,
+        })
       }),
     ended,
     end: (signal = 'SIGTERM') => {
