@@ -115,7 +115,8 @@ export async function secretsWrittenIn(path: string): Promise<string[]> {
   return [...optionsIn()].filter(([key, option]) => option.secret && isWritten(key)).map(([key]) => key)
 }
 
-async function readConfiguration(path: string): Promise<string> {
+/** The text of a configuration. @throws Problem 78 where it cannot be read */
+export async function readConfiguration(path: string): Promise<string> {
   let bytes: Buffer
   try {
     bytes = await readWhole(path, MAX_BYTES)
