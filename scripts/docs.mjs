@@ -14,7 +14,9 @@ const inProject = path => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const read = path => readFileSync(inProject(path), 'utf8')
 
 /** @type {typeof import('../src/moodle/rights.ts')} */
-const { LEDGER_RIGHTS, PAGE_RIGHTS, RIGHTS, UNDO_RIGHTS } = await import(new URL('../dist/moodle/rights.js', import.meta.url).href)
+const { LEDGER_RIGHTS, PAGE_RIGHTS, RIGHTS, UNDO_RIGHTS } = await import(
+  new URL('../dist/moodle/rights.js', import.meta.url).href
+)
 /** @type {typeof import('../src/moodle/consequences/index.ts')} */
 const { consequences } = await import(new URL('../dist/moodle/consequences/index.js', import.meta.url).href)
 /** @type {Record<string, string>} */

@@ -55,11 +55,7 @@ export interface Task extends Pick<Turn, 'kind' | 'name' | 'startedBy'> {
   readonly id: string
   /** Whether it is tried again and again while what stands in its way may pass; else that is how it ends. */
   readonly isPatient: boolean
-  readonly work: (
-    log: Logger,
-    signal: AbortSignal,
-    onProgress: NonNullable<RunRequest['onProgress']>,
-  ) => Promise<void>
+  readonly work: (log: Logger, signal: AbortSignal, onProgress: NonNullable<RunRequest['onProgress']>) => Promise<void>
 }
 
 export interface Queue {

@@ -239,7 +239,11 @@ export const OPTIONS = {
       null,
       'The header in which a trusted web server names who it has logged in, by their user name in Moodle. null: people log in on the page.',
     ),
-    maxUploadBytes: option(integer(1, 1_099_511_627_776), 67_108_864, 'A larger file than this cannot be sent by the page.'),
+    maxUploadBytes: option(
+      integer(1, 1_099_511_627_776),
+      67_108_864,
+      'A larger file than this cannot be sent by the page.',
+    ),
   },
   log: {
     level: option(

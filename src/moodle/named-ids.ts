@@ -23,11 +23,9 @@ export async function namesOfIds(
   const courses =
     courseIds.length === 0
       ? []
-      : await select<[number, string]>(
-          moodle,
-          `SELECT id, shortname FROM ${table(moodle, 'course')} WHERE id IN (?)`,
-          [courseIds],
-        )
+      : await select<[number, string]>(moodle, `SELECT id, shortname FROM ${table(moodle, 'course')} WHERE id IN (?)`, [
+          courseIds,
+        ])
   return {
     users: new Map(users.map(([id, first, last]) => [id, `${first} ${last}`.trim()])),
     courses: new Map(courses),

@@ -154,7 +154,17 @@ const completed = (line: string): string => (/"(causes|rows)":\[$/.test(line) ? 
 
 function parse(line: string, path: string, retryFolder: string): PastRun | null {
   const head = JSON.parse(completed(line)) as Partial<Head>
-  const { run, startedAt, finishedAt, file, summary, undoes = null, canBeUndone = false, retryFile, startedBy = null } = head
+  const {
+    run,
+    startedAt,
+    finishedAt,
+    file,
+    summary,
+    undoes = null,
+    canBeUndone = false,
+    retryFile,
+    startedBy = null,
+  } = head
   if (run === undefined || startedAt === undefined || finishedAt === undefined) return null
   if (file === undefined || summary === undefined) return null
   return {

@@ -43,9 +43,7 @@ export interface Release {
 }
 
 /** Who had a run done: the daemon by itself, or a person, by the name that they have there. */
-export type StartedBy =
-  | { readonly by: 'daemon' }
-  | { readonly by: 'command-line' | 'page'; readonly user: string }
+export type StartedBy = { readonly by: 'daemon' } | { readonly by: 'command-line' | 'page'; readonly user: string }
 
 export interface Report {
   /** The run's id. */

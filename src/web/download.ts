@@ -40,6 +40,9 @@ export const isName = (name: string): boolean => name !== '' && !name.startsWith
 /** RFC 6266: with plain letters for who knows no others. */
 function attachment(name: string): string {
   const plain = name.normalize('NFD').replace(/[^\w. -]/g, '_')
-  const encoded = encodeURIComponent(name.toWellFormed()).replace(/['()*]/g, one => `%${one.charCodeAt(0).toString(16)}`)
+  const encoded = encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    one => `%${one.charCodeAt(0).toString(16)}`,
+  )
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }

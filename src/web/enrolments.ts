@@ -1,6 +1,6 @@
 /** The settings that runs read: each with its help, checked, written into the configuration file, and in force at once. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { changeConfiguration, type ConfigText, readConfigText, whyNotWritable } from '../config/change.ts'
+import { type ConfigText, changeConfiguration, readConfigText, whyNotWritable } from '../config/change.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigurationInvalid } from '../config/faults.ts'
 import type { Written } from '../config/kinds.ts'
@@ -9,9 +9,9 @@ import { Problem } from '../errors.ts'
 import { COMMAND_WORDS } from '../file/rows.ts'
 import { explain } from '../messages/explain.ts'
 import { type Lang, say } from '../messages/say.ts'
+import { assignableRoles } from '../moodle/assignable-roles.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { countIdentifiers, type IdentifierTable } from '../moodle/identifiers.ts'
-import { assignableRoles } from '../moodle/assignable-roles.ts'
 import { fieldOf, goTo, logAction, type Page } from './page.ts'
 import { rememberedFor } from './status.ts'
 
@@ -133,7 +133,8 @@ export function enrolmentRoutes(page: Page): void {
     const roles = changes.get('enrol.allowedRoles')
     if (Array.isArray(roles)) {
       const unknown = await unknownRoles(current.value, roles as string[])
-      if (unknown.length > 0) faults.set('enrol.allowedRoles', say(lang, 'web.roles-unknown', { roles: unknown.join(', ') }))
+      if (unknown.length > 0)
+        faults.set('enrol.allowedRoles', say(lang, 'web.roles-unknown', { roles: unknown.join(', ') }))
     }
     if (faults.size > 0) return refuse(422, null)
     if (changes.size === 0) return goTo(page, reply, '/enrolments', 'web.settings-same')
@@ -165,7 +166,11 @@ function inForm(written: ReturnType<ConfigText['written']>, key: string): string
 function changesIn(
   request: FastifyRequest,
   read: ConfigText,
-): { readonly changes: Map<string, Written>; readonly values: Map<string, string>; readonly faults: Map<string, string> } {
+): {
+  readonly changes: Map<string, Written>
+  readonly values: Map<string, string>
+  readonly faults: Map<string, string>
+} {
   const changes = new Map<string, Written>()
   const values = new Map<string, string>()
   const faults = new Map<string, string>()

@@ -24,7 +24,9 @@ export function fileRoutes(page: Page): void {
     const wanted = queryOf(request, 'q').trim()
     const names = (await namesIn(store, folder)).filter(name => name.includes(wanted))
     const number = pageNumber(request)
-    const counts = await Promise.all(SHOWN.map(async each => ({ folder: each, count: (await namesIn(store, each)).length })))
+    const counts = await Promise.all(
+      SHOWN.map(async each => ({ folder: each, count: (await namesIn(store, each)).length })),
+    )
     return show(request, reply, 'files', {
       title: 'web.files',
       part: 'files',
@@ -64,7 +66,10 @@ export function fileRoutes(page: Page): void {
     if (folder === 'held') throw nothingThere()
     const path = await needFile(store, folder, name)
     // What runs is read to its end, and cannot be taken away under it.
-    if (folder === 'commands' && ground.queue.turns(1_000).first.some(turn => turn.kind === 'run' && turn.name === name))
+    if (
+      folder === 'commands' &&
+      ground.queue.turns(1_000).first.some(turn => turn.kind === 'run' && turn.name === name)
+    )
       throw new Problem('web-file-in-use', { file: name }, EXIT.tryLater)
     await rm(path)
     await syncDirectory(store.folder[folder])

@@ -7,7 +7,10 @@ import { fieldOf, goTo, logAction, type Page, queryOf } from './page.ts'
 import { TooManyLogins } from './password.ts'
 
 /** Tries, and the time in which they are counted: from one address, and for one user name. */
-const LIMITS = { address: { max: 10, timeWindow: '5 minutes' }, username: { max: 20, timeWindow: '5 minutes' } } as const
+const LIMITS = {
+  address: { max: 10, timeWindow: '5 minutes' },
+  username: { max: 20, timeWindow: '5 minutes' },
+} as const
 /** Milliseconds. */
 const LANGUAGE_KEPT = 365 * 86_400_000
 

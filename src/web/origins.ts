@@ -51,6 +51,11 @@ export function originsOf({ listen, url, trustedProxies }: Config['web']): Origi
       if (origin === undefined) return true
       return URL.canParse(origin) && [host, outside?.host].includes(new URL(origin).host)
     },
-    cookie: secure => ({ path: `${base}/`, httpOnly: true, signed: true, secure: secure || outside?.protocol === 'https:' }),
+    cookie: secure => ({
+      path: `${base}/`,
+      httpOnly: true,
+      signed: true,
+      secure: secure || outside?.protocol === 'https:',
+    }),
   }
 }

@@ -74,7 +74,7 @@ export function viewer({ current }: PageGround, origins: Origins): View {
       t: (key: string, args: MessageArguments = {}) => say(lang, key, args),
       time: (time: Date | string | number) => timeIn(lang, time),
       iso: (time: Date | string | number) => new Date(time).toISOString(),
-      number: (value: number) => new Intl.NumberFormat(lang).format(value),
+      figure: (value: number) => new Intl.NumberFormat(lang).format(value),
       bytes: (size: number) => bytesIn(lang, size),
       who: (startedBy: StartedBy | null | undefined) => whoIn(lang, startedBy),
     })
@@ -82,7 +82,13 @@ export function viewer({ current }: PageGround, origins: Origins): View {
 }
 
 /** Goes on to another page of ours. */
-export function goTo(page: Page, reply: FastifyReply, path: string, key?: string, args: MessageArguments = {}): FastifyReply {
+export function goTo(
+  page: Page,
+  reply: FastifyReply,
+  path: string,
+  key?: string,
+  args: MessageArguments = {},
+): FastifyReply {
   if (key !== undefined) {
     const text = Buffer.from(JSON.stringify({ key, args } satisfies Notice)).toString('base64url')
     void reply.setCookie(NOTICE, text, { ...page.origins.cookie(false), sameSite: 'lax', maxAge: 60 })
@@ -121,9 +127,10 @@ export function queryOf({ query }: FastifyRequest, name: string): string {
 }
 
 function timeIn(lang: Lang, time: Date | string | number): string {
-  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', { dateStyle: 'medium', timeStyle: 'medium' }).format(
-    new Date(time),
-  )
+  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+  }).format(new Date(time))
 }
 
 function bytesIn(lang: Lang, size: number): string {

@@ -22,7 +22,8 @@ const NOBODYS_SALT = '$6$rounds=10000$moodle-syncd-none'
 export function isPassword(password: string, hash: string | null, peppers: readonly string[]): boolean {
   if (password.length > MAX_CHARACTERS) return false
   if (hash?.startsWith('$2y$')) return bcrypt.compareSync(password, hash)
-  if (hash?.startsWith('$6$')) return ['', ...peppers].some(pepper => isEqual(encrypt(password + pepper, hash), hash))
+  const salt = /^(\$6\$(?:rounds=\d+\$)?[./\w]{1,16})\$[./\w]{86}$/.exec(hash ?? '')?.[1]
+  if (salt !== undefined) return ['', ...peppers].some(pepper => isEqual(encrypt(password + pepper, salt), hash!))
   encrypt(password, NOBODYS_SALT)
   return false
 }

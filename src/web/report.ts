@@ -1,10 +1,10 @@
 /** One run's report as the page shows it: the rows that are asked for, with names for ids; what was changed, and where. */
 import { stat } from 'node:fs/promises'
+import { Problem } from '../errors.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { countEnrolled } from '../moodle/enrolled.ts'
 import { namesOfIds } from '../moodle/named-ids.ts'
-import { Problem } from '../errors.ts'
 import { type ReportHead, rowsWith } from '../report/past.ts'
 import type { Page } from './page.ts'
 
@@ -67,7 +67,9 @@ async function* rowsIn(path: string, needle: string): AsyncGenerator<ReportRow> 
 }
 
 function isWanted(row: ReportRow, { outcome, code, text }: Filter): boolean {
-  if (outcome === 'warned' ? !row.warnings?.length || row.outcome === 'failed' : outcome !== '' && row.outcome !== outcome)
+  if (
+    outcome === 'warned' ? !row.warnings?.length || row.outcome === 'failed' : outcome !== '' && row.outcome !== outcome
+  )
     return false
   if (code !== '' && row.code !== code && !row.warnings?.includes(code)) return false
   if (text === '') return true
@@ -81,7 +83,15 @@ export function changesOf({ summary }: ReportHead, lang: Lang): { readonly name:
     .map(([name, number]) => ({ name, sentence: say(lang, `report.change.${name}`, { number: Number(number) }) }))
 }
 
-const NO_CHANGES: ReadonlySet<string> = new Set(['rows', 'applied', 'unchanged', 'failed', 'passedOver', 'errors', 'warnings'])
+const NO_CHANGES: ReadonlySet<string> = new Set([
+  'rows',
+  'applied',
+  'unchanged',
+  'failed',
+  'passedOver',
+  'errors',
+  'warnings',
+])
 
 /** What a run does to a course: people in it before and after. */
 interface ChangedCourse {

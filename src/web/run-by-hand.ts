@@ -1,4 +1,6 @@
 /** Running a file by hand: one that is sent, in one step, or the standard file; really, or simulated. */
+
+import { join } from 'node:path'
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EXIT, Problem } from '../errors.ts'
@@ -6,10 +8,17 @@ import { standardFiles } from '../store/commands.ts'
 import { failedWith } from '../store/errno.ts'
 import { safeName } from '../store/names.ts'
 import { note } from '../store/running.ts'
-import { describeUpload, forget, queueUpload, receive, removeOldUploads, TooLarge, uploadedFile } from '../store/uploads.ts'
+import {
+  describeUpload,
+  forget,
+  queueUpload,
+  receive,
+  removeOldUploads,
+  TooLarge,
+  uploadedFile,
+} from '../store/uploads.ts'
 import { simulation } from '../tasks.ts'
 import { fieldOf, goTo, logAction, type Page, requestOf } from './page.ts'
-import { join } from 'node:path'
 
 /** Files that are being received at a time. */
 const MOST_UPLOADS = 4
@@ -118,7 +127,12 @@ async function runReceived(
     endConnection(request, reply)
     if (error instanceof TooLarge) throw tooLarge(maxBytes)
     if (failedWith(error, 'ENOSPC', 'EDQUOT'))
-      throw new Problem('store-unusable', { directory: store.directory, reason: String(error) }, EXIT.unavailable, error)
+      throw new Problem(
+        'store-unusable',
+        { directory: store.directory, reason: String(error) },
+        EXIT.unavailable,
+        error,
+      )
     throw error
   }
   if (isSimulated) {

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EXIT, Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
-import { type PastRun, pastRuns, readReportHead, type ReportHead, undoneBy } from '../report/past.ts'
+import { type PastRun, pastRuns, type ReportHead, readReportHead, undoneBy } from '../report/past.ts'
 import { note } from '../store/running.ts'
 import { findUpload, sumOfFile, type Upload, uploadReport } from '../store/uploads.ts'
 import { simulatedUndo, undoing } from '../tasks.ts'
@@ -66,7 +66,10 @@ export function runRoutes(page: Page): void {
   app.get<WithId>('/runs/:id/progress', (request, reply) => {
     const turn = ground.queue.turnOf(request.params.id)
     if (turn === undefined) return reply.code(204).send()
-    return show(request, reply, 'progress-now', { title: 'web.progress', turn: shownTurn(turn, request.lang, ground.now()) })
+    return show(request, reply, 'progress-now', {
+      title: 'web.progress',
+      turn: shownTurn(turn, request.lang, ground.now()),
+    })
   })
 
   app.get<WithId>('/runs/:id/report.txt', async (request, reply) => {
@@ -188,7 +191,12 @@ async function showReport(
 }
 
 /** Runs what was simulated: that very content. */
-async function runForReal(page: Page, request: FastifyRequest, reply: FastifyReply, upload: Upload): Promise<FastifyReply> {
+async function runForReal(
+  page: Page,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  upload: Upload,
+): Promise<FastifyReply> {
   const { ground } = page
   const { store } = ground.ground
   const { name, sha256, storedAs } = upload

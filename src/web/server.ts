@@ -42,6 +42,8 @@ declare module 'fastify' {
   }
 }
 
+/** How the router calls what looks the same to everybody. */
+const STATIC = '/static/*'
 /** Of a form without a file, in bytes. */
 const FORM_BYTES = 65_536
 /** Connections at a time: browsers open six each. */
@@ -146,7 +148,7 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     request.lang = languageOf(request)
     void reply.header('cache-control', 'no-store')
     if (!origins.isOwnHost(request)) throw new Problem('web-foreign-host', { host: request.hostname }, EXIT.usage)
-    const isPublic = request.routeOptions.config.isPublic === true
+    const isPublic = request.routeOptions.config.isPublic === true || request.routeOptions.url === STATIC
     if (request.method !== 'GET' && request.method !== 'HEAD' && !origins.isOwnForm(request)) throw foreignForm()
     request.visitor = await visitors.of(request)
     if (request.visitor !== null || isPublic) return
@@ -166,7 +168,7 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     return show(request, reply, 'problem', { title: 'web.not-found', sentence: null })
   })
 
-  await app.register(serveStatic, { root: STATIC_FOLDER, prefix: '/static/', logLevel: 'silent' })
+  await app.register(serveStatic, { root: STATIC_FOLDER, prefix: '/static/', index: false, logLevel: 'silent' })
   const page: Page = { app, ground, origins, visitors, show }
   loginRoutes(page)
   statusRoutes(page)
@@ -206,11 +208,12 @@ async function tellError(
 ): Promise<string> {
   const problem = asProblem(error)
   if (problem === null) {
-    log.error({ event: 'web-failed', method: request.method, route: request.routeOptions.url, err: error }, 'a page failed')
+    log.error(
+      { event: 'web-failed', method: request.method, route: request.routeOptions.url, err: error },
+      'a page failed',
+    )
   }
-  void reply.code(
-    problem === null ? 500 : (STATUSES[problem.code] ?? (problem.exit === EXIT.usage ? 400 : 503)),
-  )
+  void reply.code(problem === null ? 500 : (STATUSES[problem.code] ?? (problem.exit === EXIT.usage ? 400 : 503)))
   const sentence = problem === null ? null : explain(request.lang, problem)
   return show(request, reply, 'problem', { title: problem === null ? 'web.failed' : 'web.problem', sentence })
 }
@@ -220,5 +223,7 @@ function asProblem(error: FastifyError): Problem | null {
   if (error instanceof Problem) return error
   if (error.code?.startsWith('FST_CSRF')) return foreignForm()
   const status = error.statusCode ?? 500
-  return status >= 400 && status < 500 ? new Problem('web-bad-request', { reason: error.message }, EXIT.usage, error) : null
+  return status >= 400 && status < 500
+    ? new Problem('web-bad-request', { reason: error.message }, EXIT.usage, error)
+    : null
 }

@@ -1,14 +1,15 @@
 /** Whether everything is all right: what runs and waits, and why; when something last came; and what `check` has to say. */
+
+import { readdir } from 'node:fs/promises'
 import type { Config } from '../config/config.ts'
+import { Problem } from '../errors.ts'
 import type { Finding } from '../finding.ts'
 import { explain } from '../messages/explain.ts'
 import { type Lang, say } from '../messages/say.ts'
-import { Problem } from '../errors.ts'
 import { diagnoseDatabase } from '../moodle/diagnosis.ts'
 import type { Turn } from '../queue.ts'
 import { type PastRun, pastRuns } from '../report/past.ts'
 import { diagnoseFolders } from '../store/diagnosis.ts'
-import { readdir } from 'node:fs/promises'
 import type { Page } from './page.ts'
 
 const TURNS_SHOWN = 20
@@ -43,7 +44,9 @@ export function statusRoutes(page: Page): void {
   })
 
   // For the little that the page does by itself: what runs and waits, as it is now.
-  app.get('/work', (request, reply) => show(request, reply, 'work', { title: 'web.status', ...workOf(page, request.lang) }))
+  app.get('/work', (request, reply) =>
+    show(request, reply, 'work', { title: 'web.status', ...workOf(page, request.lang) }),
+  )
 }
 
 function workOf({ ground }: Page, lang: Lang): { readonly turns: readonly ShownTurn[]; readonly waiting: number } {

@@ -4,13 +4,13 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { explain } from '../messages/explain.ts'
 import { Problem } from '../errors.ts'
+import { explain } from '../messages/explain.ts'
 import { type Administrator, findAdministrator } from '../moodle/administrators.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import type { PageGround } from './ground.ts'
-import { openPasswordChecker } from './password.ts'
 import { isSecure, type Origins } from './origins.ts'
+import { openPasswordChecker } from './password.ts'
 import type { PageSecret } from './secret.ts'
 
 export interface Visitor {
@@ -38,7 +38,12 @@ export interface Visitors {
   /** @throws Problem where it cannot be known, for want of a database */
   readonly of: (request: FastifyRequest) => Promise<Visitor | null>
   /** @throws TooManyLogins, or Problem where the database cannot be asked */
-  readonly logIn: (request: FastifyRequest, reply: FastifyReply, username: string, password: string) => Promise<Refusal | null>
+  readonly logIn: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    username: string,
+    password: string,
+  ) => Promise<Refusal | null>
   readonly logOut: (visitor: Visitor, reply: FastifyReply) => Promise<void>
   readonly close: () => Promise<void>
 }
