@@ -26,12 +26,14 @@ export function statusRoutes(page: Page): void {
     const { store } = ground.ground
     const findings = await look()
     const held = (await readdir(store.folder.held)).filter(name => !name.startsWith('.'))
+    const problems = findings.filter(({ level }) => level !== 'ok').map(finding => said(finding, lang))
     return show(request, reply, 'status', {
       title: 'web.status',
       part: 'status',
       ...workOf(page, lang),
       held: held.length,
-      problems: findings.filter(({ level }) => level !== 'ok').map(finding => said(finding, lang)),
+      problems,
+      toLookAt: problems.length + (held.length > 0 ? 1 : 0),
       fine: findings.filter(({ level }) => level === 'ok').map(finding => said(finding, lang)),
       newest: await firstOf(pastRuns(store), RUNS_SHOWN),
       next: ground.nextScheduled(),
