@@ -32,7 +32,11 @@ export async function startPage(site: Site): Promise<TestPage> {
 export interface Client {
   readonly get: (path: string, headers?: Readonly<Record<string, string>>) => Promise<Response>
   /** Sends a form, with the token of another page before it. */
-  readonly post: (path: string, fields?: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>) => Promise<Response>
+  readonly post: (
+    path: string,
+    fields?: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>
   /** Sends a file, as a browser does. */
   readonly upload: (name: string, content: string, fields?: Readonly<Record<string, string>>) => Promise<Response>
   /** A token for a form, from a page. */

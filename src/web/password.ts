@@ -12,7 +12,7 @@ import { encrypt } from 'unixcrypt'
 const MAX_CHARACTERS = 128
 
 /** Of nobody: checked where there is nobody to check, so that the time tells nothing. */
-const NOBODYS_SALT = '$6$rounds=10000$moodle-syncd-none'
+const NOBODYS_SALT = '$6$rounds=10000$nobodynobody'
 
 /**
  * Whether a password is the one that Moodle has kept as this hash (`validate_internal_user_password`): bcrypt, as until

@@ -94,10 +94,7 @@ async function receiveAndRun(
     app.csrfProtection(request, reply, () => {
       isOurs = true
     })
-    if (!isOurs) {
-      endConnection(request, reply)
-      return reply
-    }
+    if (!isOurs) return reply
     if (part.fieldname !== 'file' || part.filename === '') {
       part.file.resume()
       continue
@@ -124,7 +121,6 @@ async function runReceived(
   try {
     sha256 = await receive(store, id, part.file, maxBytes)
   } catch (error) {
-    endConnection(request, reply)
     if (error instanceof TooLarge) throw tooLarge(maxBytes)
     if (failedWith(error, 'ENOSPC', 'EDQUOT'))
       throw new Problem(
@@ -162,10 +158,4 @@ export async function runUpload(
   // The report of a simulated run stays.
   if (from === id) await forget(store, from)
   return true
-}
-
-/** Answers, and reads nothing more of what is still being sent. */
-function endConnection(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.header('connection', 'close')
-  reply.raw.once('finish', () => request.raw.destroy())
 }

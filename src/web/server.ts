@@ -50,6 +50,8 @@ const FORM_BYTES = 65_536
 const MOST_CONNECTIONS = 256
 /** Milliseconds that one request may take: a large file over a slow line. */
 const LONGEST_REQUEST = 1_800_000
+/** Milliseconds that who is still sending has to read the answer. */
+const ANSWER_WITHIN = 1_000
 /** Milliseconds until it is tried again to listen where somebody else does. */
 const LISTEN_AGAIN_AFTER = 30_000
 
@@ -159,6 +161,19 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method === 'GET' || request.method === 'HEAD' || request.routeOptions.config.checksToken) done()
     else app.csrfProtection(request, reply, done)
+  })
+
+  // An answer may come before all of what is sent, as to a file that is too large. The rest is not waited for.
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (!request.raw.complete) void reply.header('connection', 'close')
+    return payload
+  })
+  app.addHook('onResponse', async ({ raw }) => {
+    if (raw.complete) return
+    // Cut off at once, a browser would not show the answer.
+    raw.unpipe()
+    raw.resume()
+    setTimeout(() => raw.destroy(), ANSWER_WITHIN).unref()
   })
 
   const show = viewer(ground, origins)
