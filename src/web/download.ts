@@ -1,11 +1,12 @@
 /** Sending a file of the store: as a file to keep, never as something that a browser would show or run. */
+
 import { open } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import type { FastifyReply } from 'fastify'
-import { EXIT, Problem } from '../errors.ts'
 import { failedWith } from '../store/errno.ts'
 import { READ_FILE } from '../store/move.ts'
 import { checkName } from '../store/names.ts'
+import { Refusal } from './refusal.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json; charset=utf-8',
@@ -17,7 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
  * @throws Problem 64 where there is none of this name
  */
 export async function download(reply: FastifyReply, folder: string, name: string): Promise<FastifyReply> {
-  const nothing = (cause?: unknown): Problem => new Problem('web-nothing-there', {}, EXIT.usage, cause)
+  const nothing = (cause?: unknown): Refusal => new Refusal('nothing-there', {}, cause)
   if (!isName(name)) throw nothing()
   const handle = await open(join(folder, checkName(name)), READ_FILE).catch(error => {
     throw failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO', 'EACCES', 'ENAMETOOLONG') ? nothing(error) : error

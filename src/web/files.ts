@@ -1,12 +1,13 @@
 /** The files in the store, to download, and to delete once that has been confirmed. */
+
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EXIT, Problem } from '../errors.ts'
 import { syncDirectory } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
 import { download, isName } from './download.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf } from './page.ts'
+import { Refusal } from './refusal.ts'
 import { pageNumber } from './runs.ts'
 
 /** The folders that people know. What is held is thrown away where it can be seen why; the others are the program's own. */
@@ -70,7 +71,7 @@ export function fileRoutes(page: Page): void {
       folder === 'commands' &&
       ground.queue.turns(1_000).first.some(turn => turn.kind === 'run' && turn.name === name)
     )
-      throw new Problem('web-file-in-use', { file: name }, EXIT.tryLater)
+      throw new Refusal('file-in-use', { file: name })
     await rm(path)
     await syncDirectory(store.folder[folder])
     logAction(page, request, 'delete', { file: join(folder, name) })
@@ -78,7 +79,7 @@ export function fileRoutes(page: Page): void {
   })
 }
 
-const nothingThere = (): Problem => new Problem('web-nothing-there', {}, EXIT.usage)
+const nothingThere = (): Refusal => new Refusal('nothing-there')
 
 function needFolder(given: string): Shown {
   const folder = SHOWN.find(each => each === given)

@@ -1,4 +1,5 @@
 /** Files that the guard holds: approving of one, or throwing it away, with the report of what it would do. */
+
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
@@ -12,6 +13,7 @@ import { note } from '../store/running.ts'
 import { sumOfFile } from '../store/uploads.ts'
 import { isName } from './download.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
+import { Refusal } from './refusal.ts'
 
 export function heldRoutes(page: Page): void {
   const { app, ground, show } = page
@@ -92,7 +94,7 @@ async function heldFiles({ ground }: Page): Promise<HeldFile[]> {
 /** @returns the path of a file that is held */
 async function needHeld({ ground }: Page, name: string): Promise<string> {
   const path = join(ground.ground.store.folder.held, isName(name) ? name : '.')
-  const nothing = new Problem('web-nothing-there', {}, EXIT.usage)
+  const nothing = new Refusal('nothing-there')
   const stats = await lstat(path).catch(error => {
     throw failedWith(error, 'ENOENT', 'ENAMETOOLONG') ? nothing : error
   })

@@ -1,10 +1,11 @@
 /** Logging in and out, and the language: what somebody can do who is nobody yet. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { EXIT, Problem } from '../errors.ts'
+import { Problem } from '../errors.ts'
 import { explain } from '../messages/explain.ts'
 import { LANGUAGES, say } from '../messages/say.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf } from './page.ts'
 import { TooManyLogins } from './password.ts'
+import { Refusal } from './refusal.ts'
 
 /** Tries, and the time in which they are counted: from one address, and for one user name. */
 const LIMITS = {
@@ -37,7 +38,7 @@ export function loginRoutes(page: Page): void {
       return form(request, reply, fault, next)
     }
     const { lang } = request
-    if (ground.current.value.web.proxyHeader !== null) throw new Problem('web-not-administrator', {}, EXIT.usage)
+    if (ground.current.value.web.proxyHeader !== null) throw new Refusal('not-administrator')
     for (const limit of [await ofAddress(request), await ofUsername(request)]) {
       if (limit.isAllowed || !limit.isExceeded) continue
       void reply.header('retry-after', limit.ttlInSeconds)

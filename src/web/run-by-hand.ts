@@ -19,6 +19,7 @@ import {
 } from '../store/uploads.ts'
 import { simulation } from '../tasks.ts'
 import { fieldOf, goTo, logAction, type Page, requestOf } from './page.ts'
+import { Refusal } from './refusal.ts'
 
 /** Files that are being received at a time. */
 const MOST_UPLOADS = 4
@@ -43,7 +44,7 @@ export function runByHandRoutes(page: Page): void {
   app.post('/run/upload', { config: { checksToken: true } }, async (request, reply) => {
     const { maxUploadBytes } = ground.current.value.web
     if (Number(request.headers['content-length'] ?? 0) > maxUploadBytes + 10_000) throw tooLarge(maxUploadBytes)
-    if (receiving >= MOST_UPLOADS) throw new Problem('web-too-many-uploads', { count: MOST_UPLOADS }, EXIT.tryLater)
+    if (receiving >= MOST_UPLOADS) throw new Refusal('too-many-uploads', { count: MOST_UPLOADS })
     receiving++
     try {
       return await receiveAndRun(page, request, reply, maxUploadBytes)
@@ -56,7 +57,7 @@ export function runByHandRoutes(page: Page): void {
     const file = fieldOf(request, 'file')
     const files = await standardFiles(store, ground.current.value.enrol.file)
     // Only what is listed there: a name in a form is not to be trusted.
-    if (!files.includes(file)) throw new Problem('web-file-gone', { file }, EXIT.usage)
+    if (!files.includes(file)) throw new Refusal('file-gone', { file })
     const id = ground.newId()
     if (fieldOf(request, 'simulate') !== '') {
       const path = join(store.folder.commands, file)
@@ -71,7 +72,7 @@ export function runByHandRoutes(page: Page): void {
   })
 }
 
-const tooLarge = (bytes: number): Problem => new Problem('web-too-large', { bytes }, EXIT.usage)
+const tooLarge = (bytes: number): Refusal => new Refusal('too-large', { bytes })
 
 async function receiveAndRun(
   page: Page,
@@ -80,7 +81,7 @@ async function receiveAndRun(
   maxBytes: number,
 ): Promise<FastifyReply> {
   const { app } = page
-  if (!request.isMultipart()) throw new Problem('web-no-file', {}, EXIT.usage)
+  if (!request.isMultipart()) throw new Refusal('no-file')
   const parts = request.parts()
   const fields: Record<string, string> = {}
   for await (const part of parts) {
@@ -101,7 +102,7 @@ async function receiveAndRun(
     }
     return runReceived(page, request, reply, part, fields.simulate !== undefined, maxBytes)
   }
-  throw new Problem('web-no-file', {}, EXIT.usage)
+  throw new Refusal('no-file')
 }
 
 async function runReceived(

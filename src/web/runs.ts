@@ -1,8 +1,9 @@
 /** Past runs, and one of them: how far it is, its report, what can be done with it. */
+
 import { createReadStream } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { EXIT, Problem } from '../errors.ts'
+import { Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
 import { type PastRun, pastRuns, type ReportHead, readReportHead, undoneBy } from '../report/past.ts'
@@ -11,6 +12,7 @@ import { findUpload, sumOfFile, type Upload, uploadReport } from '../store/uploa
 import { simulatedUndo, undoing } from '../tasks.ts'
 import { download } from './download.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
+import { Refusal } from './refusal.ts'
 import { changesOf, coursesOf, type Filter, rowsOf } from './report.ts'
 import { runUpload } from './run-by-hand.ts'
 import { reasonOf, shownTurn } from './status.ts'
@@ -74,7 +76,7 @@ export function runRoutes(page: Page): void {
 
   app.get<WithId>('/runs/:id/report.txt', async (request, reply) => {
     const found = await needRun(page, request.params.id)
-    if (found.past === null) throw new Problem('web-nothing-there', {}, EXIT.usage)
+    if (found.past === null) throw new Refusal('nothing-there')
     return download(reply, store.folder.reports, basename(found.past.text))
   })
 
@@ -89,13 +91,13 @@ export function runRoutes(page: Page): void {
 
   app.get<WithId>('/runs/:id/retry', async (request, reply) => {
     const { past } = await needRun(page, request.params.id)
-    if (past?.retryFile === null || past === null) throw new Problem('web-nothing-there', {}, EXIT.usage)
+    if (past?.retryFile === null || past === null) throw new Refusal('nothing-there')
     return download(reply, store.folder.retry, basename(past.retryFile))
   })
 
   app.get<WithId>('/runs/:id/file', async (request, reply) => {
     const { past } = await needRun(page, request.params.id)
-    if (past === null) throw new Problem('web-nothing-there', {}, EXIT.usage)
+    if (past === null) throw new Refusal('nothing-there')
     // A file has the name of its report, wherever it went.
     const name = basename(past.json, '.json')
     const folder = past.file.outcome === 'refused' ? store.folder.refused : store.folder.archives
@@ -104,7 +106,7 @@ export function runRoutes(page: Page): void {
 
   app.post<WithId>('/runs/:id/really', async (request, reply) => {
     const { upload, head } = await needRun(page, request.params.id)
-    if (upload === null || head.undoes !== undefined) throw new Problem('web-nothing-there', {}, EXIT.usage)
+    if (upload === null || head.undoes !== undefined) throw new Refusal('nothing-there')
     return runForReal(page, request, reply, upload)
   })
 
@@ -150,7 +152,7 @@ async function findRun({ ground }: Page, id: string): Promise<FoundRun | null> {
 
 async function needRun(page: Page, id: string): Promise<FoundRun> {
   const found = await findRun(page, id)
-  if (found === null) throw new Problem('web-nothing-there', {}, EXIT.usage)
+  if (found === null) throw new Refusal('nothing-there')
   return found
 }
 
@@ -200,7 +202,7 @@ async function runForReal(
   const { ground } = page
   const { store } = ground.ground
   const { name, sha256, storedAs } = upload
-  const gone = new Problem('web-file-changed', { file: name }, EXIT.usage)
+  const gone = new Refusal('file-changed', { file: name })
   const id = ground.newId()
   if (storedAs === null) {
     if (!(await runUpload(page, request, { id, from: upload.id, name }))) throw gone

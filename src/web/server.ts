@@ -2,6 +2,7 @@
  * The page: who may ask, what every answer has, and where each of its parts is. Nothing is done on GET; everything that is done
  * needs a form of our own, and is in the log with who did it. The runs are the queue's affair, and know nothing of a page.
  */
+
 import { type AddressInfo, isIPv6 } from 'node:net'
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
@@ -14,7 +15,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { Listen } from '../config/kinds.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { explain } from '../messages/explain.ts'
-import { LANGUAGES, type Lang } from '../messages/say.ts'
+import { LANGUAGES, type Lang, say } from '../messages/say.ts'
 import { enrolmentRoutes } from './enrolments.ts'
 import { fileRoutes } from './files.ts'
 import type { PageGround } from './ground.ts'
@@ -22,6 +23,7 @@ import { heldRoutes } from './held.ts'
 import { loginRoutes } from './login.ts'
 import { originsOf } from './origins.ts'
 import { type Page, STATIC_FOLDER, type View, viewer } from './page.ts'
+import { Refusal } from './refusal.ts'
 import { runByHandRoutes } from './run-by-hand.ts'
 import { runRoutes } from './runs.ts'
 import { openSecret } from './secret.ts'
@@ -149,13 +151,13 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     request.lang = languageOf(request)
     void reply.header('cache-control', 'no-store')
-    if (!origins.isOwnHost(request)) throw new Problem('web-foreign-host', { host: request.hostname }, EXIT.usage)
+    if (!origins.isOwnHost(request)) throw new Refusal('foreign-host', { host: request.hostname })
     const isPublic = request.routeOptions.config.isPublic === true || request.routeOptions.url === STATIC
     if (request.method !== 'GET' && request.method !== 'HEAD' && !origins.isOwnForm(request)) throw foreignForm()
     request.visitor = await visitors.of(request)
     if (request.visitor !== null || isPublic) return
     if (request.method !== 'GET') throw foreignForm()
-    if (current.value.web.proxyHeader !== null) throw new Problem('web-not-administrator', {}, EXIT.usage)
+    if (current.value.web.proxyHeader !== null) throw new Refusal('not-administrator')
     return reply.redirect(`${origins.base}/login?next=${encodeURIComponent(request.url)}`, 303)
   })
   app.addHook('preHandler', (request, reply, done) => {
@@ -195,7 +197,7 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   return app
 }
 
-const foreignForm = (): Problem => new Problem('web-foreign-form', {}, EXIT.usage)
+const foreignForm = (): Refusal => new Refusal('foreign-form')
 
 /** As the switch on the page says, else as the browser does. */
 function languageOf({ cookies, headers }: FastifyRequest): Lang {
@@ -205,15 +207,6 @@ function languageOf({ cookies, headers }: FastifyRequest): Lang {
   return wanted.find((one): one is Lang => LANGUAGES.some(lang => lang === one)) ?? 'en'
 }
 
-/** Statuses of HTTP for what is foreseen; another Problem is one of a service that is out of reach. */
-const STATUSES: Readonly<Record<string, number>> = {
-  'web-foreign-host': 421,
-  'web-foreign-form': 403,
-  'web-not-administrator': 403,
-  'web-too-large': 413,
-  'web-too-many-uploads': 503,
-}
-
 async function tellError(
   show: View,
   log: PageGround['log'],
@@ -221,24 +214,24 @@ async function tellError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<string> {
-  const problem = asProblem(error)
-  if (problem === null) {
-    log.error(
-      { event: 'web-failed', method: request.method, route: request.routeOptions.url, err: error },
-      'a page failed',
-    )
+  const refused = asRefusal(error)
+  const problem = error instanceof Problem ? error : null
+  if (refused === null && problem === null) {
+    const { method, routeOptions } = request
+    log.error({ event: 'web-failed', method, route: routeOptions.url, err: error }, 'a page failed')
+    void reply.code(500)
+    return show(request, reply, 'problem', { title: 'web.failed', sentence: null })
   }
-  void reply.code(problem === null ? 500 : (STATUSES[problem.code] ?? (problem.exit === EXIT.usage ? 400 : 503)))
-  const sentence = problem === null ? null : explain(request.lang, problem)
-  return show(request, reply, 'problem', { title: problem === null ? 'web.failed' : 'web.problem', sentence })
+  const { lang } = request
+  const sentence = problem === null ? say(lang, `web.refusal.${refused!.code}`, refused!.args) : explain(lang, problem)
+  void reply.code(refused?.status ?? (problem!.exit === EXIT.usage || problem!.exit === EXIT.fileRefused ? 409 : 503))
+  return show(request, reply, 'problem', { title: 'web.problem', sentence })
 }
 
-/** null: a bug. */
-function asProblem(error: FastifyError): Problem | null {
-  if (error instanceof Problem) return error
+/** null: it is no fault of who asks. */
+function asRefusal(error: FastifyError): Refusal | null {
+  if (error instanceof Refusal) return error
   if (error.code?.startsWith('FST_CSRF')) return foreignForm()
   const status = error.statusCode ?? 500
-  return status >= 400 && status < 500
-    ? new Problem('web-bad-request', { reason: error.message }, EXIT.usage, error)
-    : null
+  return status >= 400 && status < 500 ? new Refusal('bad-request', { reason: error.message }, error) : null
 }

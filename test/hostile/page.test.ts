@@ -233,7 +233,7 @@ describe('a file', () => {
         (await client.post('/held/approve', { name })).status,
         (await client.post('/held/discard', { name })).status,
       ]
-      expect([name.slice(0, 20), statuses]).toEqual([name.slice(0, 20), [400, 400, 400, 400]])
+      expect([name.slice(0, 20), statuses]).toEqual([name.slice(0, 20), [404, 404, 404, 404]])
     }
     for (const path of ['/static/../package.json', '/static/%2e%2e/package.json', '/static/..%2f..%2fpackage.json']) {
       expect(await raw(served.url + path, {})).toBeGreaterThanOrEqual(300)
