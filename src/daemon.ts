@@ -115,7 +115,8 @@ async function serve(
       },
       store,
       log,
-      runFile: (request, runLog, wanted = lang) => run(request, { ...ground, config: current.value, log: runLog, lang: wanted }),
+      runFile: (request, runLog, wanted = lang) =>
+        run(request, { ...ground, config: current.value, log: runLog, lang: wanted }),
       tell,
       newId: randomUUID,
       now,
@@ -180,7 +181,9 @@ async function serve(
     if (config.web.listen !== null) {
       const { servePage } = await import('./web/server.ts')
       const standing = election.standing
-      closing.push(await servePage({ current, ground: live, log, queue, nextScheduled, standing, newId: randomUUID, now }))
+      closing.push(
+        await servePage({ current, ground: live, log, queue, nextScheduled, standing, newId: randomUUID, now }),
+      )
     }
 
     closing.push(watchForOutage(isThere, tell))

@@ -11,7 +11,7 @@ import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import { EXIT, Problem } from '../errors.ts'
 import { replaceDurably } from '../store/durable.ts'
 import type { Written } from './kinds.ts'
-import { parseConfig, readConfiguration } from './load.ts'
+import { configOf, readConfiguration } from './load.ts'
 
 /** A configuration file as it stands. */
 export interface ConfigText {
@@ -65,7 +65,7 @@ export async function changeConfiguration(
   for (const [key, value] of changes) set(document, key, value)
   // Long lines of a map in braces stay one line; what is not touched is written as it was.
   const text = document.toString({ lineWidth: 0, flowCollectionPadding: true })
-  await parseConfig(path, text)
+  await configOf(path, text, process.env)
   try {
     const real = await realpath(path)
     const { mode, gid } = await stat(real)

@@ -256,20 +256,6 @@ export const OPTIONS = {
 
 export type Values = ValuesOf<typeof OPTIONS>
 
-/**
- * Keys whose feature is not built yet, and the one value that they take until then, which is their default until then.
- * Taking a line out of here is all it takes to enable a key.
- */
-const NOT_BUILT_YET: Readonly<Record<string, Written>> = {
-}
-
-/** Whether the feature that a key is about is not there yet. */
-export const isNotBuilt = (path: string): boolean => Object.hasOwn(NOT_BUILT_YET, path)
-
-/** The default of a key as it would be written; undefined where there is none. */
-export const defaultOf = (path: string, of: Option<unknown>): Written | undefined =>
-  isNotBuilt(path) ? NOT_BUILT_YET[path] : of.default
-
 /** Whether an entry of the table is a key with a value, and not a section of such. */
 export const isOption = (entry: Option<unknown> | Section): entry is Option<unknown> =>
   'kind' in entry && 'says' in entry

@@ -4,7 +4,7 @@ import { type ConfigText, changeConfiguration, readConfigText, whyNotWritable } 
 import type { Config } from '../config/config.ts'
 import { ConfigurationInvalid } from '../config/faults.ts'
 import type { Written } from '../config/kinds.ts'
-import { isNotBuilt, type Option, optionsIn } from '../config/options.ts'
+import { type Option, optionsIn } from '../config/options.ts'
 import { Problem } from '../errors.ts'
 import { COMMAND_WORDS } from '../file/rows.ts'
 import { explain } from '../messages/explain.ts'
@@ -111,8 +111,7 @@ export function enrolmentRoutes(page: Page): void {
             value: entered?.values.get(key) ?? inForm(written, key),
             fault: entered?.faults.get(key) ?? null,
             isElsewhere: isElsewhere(written),
-            isDisabled: whyNot !== null || isElsewhere(written) || isNotBuilt(key),
-            isNotBuilt: isNotBuilt(key),
+            isDisabled: whyNot !== null || isElsewhere(written),
           }
         }),
       })),
@@ -176,7 +175,7 @@ function changesIn(
   const faults = new Map<string, string>()
   for (const [key, control] of CONTROLS) {
     const written = read.written(key)
-    if (isElsewhere(written) || isNotBuilt(key)) continue
+    if (isElsewhere(written)) continue
     const entered = control.kind === 'switch' ? String(fieldOf(request, key) !== '') : fieldOf(request, key).trim()
     values.set(key, entered)
     if (entered === inForm(written, key)) continue

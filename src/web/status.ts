@@ -36,6 +36,7 @@ export function statusRoutes(page: Page): void {
       toLookAt: problems.length + (held.length > 0 ? 1 : 0),
       fine: findings.filter(({ level }) => level === 'ok').map(finding => said(finding, lang)),
       newest: await firstOf(pastRuns(store), RUNS_SHOWN),
+      standing: ground.standing(),
       next: ground.nextScheduled(),
       schedule: ground.current.value.schedule,
       directory: ground.current.value.intake.directory,

@@ -246,9 +246,6 @@ zzzzzzzzzz: 1
     expect(faults.map(fault => [fault.line, fault.code])).toEqual([[4, code]])
   })
 
-    expect((await faultsOf(yaml)).map(fault => fault.code)).toEqual(['not-built'])
-  })
-
   test('no secret is told', async () => {
     const yaml = LEAST.replace('user: u', 'user: u, password: 123456').replace(
       'dataroot: /d,',
