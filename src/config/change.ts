@@ -39,12 +39,10 @@ export async function readConfigText(path: string): Promise<ConfigText> {
   }
 }
 
-/** Why the file cannot be changed by this process; null: it can. Its folder counts, too: it is replaced, not written over. */
+/** Why the file cannot be changed by this process; null: it can. Its folder counts: it is replaced, not written over. */
 export async function whyNotWritable(path: string): Promise<string | null> {
   try {
-    const real = await realpath(path)
-    await access(real, constants.W_OK)
-    await access(`${dirname(real)}/.`, constants.W_OK | constants.X_OK)
+    await access(`${dirname(await realpath(path))}/.`, constants.W_OK | constants.X_OK)
     return null
   } catch (error) {
     return (error as Error).message

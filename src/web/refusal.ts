@@ -14,6 +14,7 @@ const STATUSES = {
   'too-large': 413,
   'foreign-host': 421,
   'too-many-uploads': 503,
+  'no-room': 507,
 } as const
 
 export class Refusal extends Error {

@@ -3,7 +3,6 @@
 import { join } from 'node:path'
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { EXIT, Problem } from '../errors.ts'
 import { standardFiles } from '../store/commands.ts'
 import { failedWith } from '../store/errno.ts'
 import { safeName } from '../store/names.ts'
@@ -124,12 +123,7 @@ async function runReceived(
   } catch (error) {
     if (error instanceof TooLarge) throw tooLarge(maxBytes)
     if (failedWith(error, 'ENOSPC', 'EDQUOT'))
-      throw new Problem(
-        'store-unusable',
-        { directory: store.directory, reason: String(error) },
-        EXIT.unavailable,
-        error,
-      )
+      throw new Refusal('no-room', { directory: store.directory }, error)
     throw error
   }
   if (isSimulated) {

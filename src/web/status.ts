@@ -95,7 +95,7 @@ function mailOf({ mail }: Config): { readonly admins: number; readonly isOwn: bo
 }
 
 /** The first of them. */
-export async function firstOf(runs: AsyncIterable<PastRun>, most: number): Promise<PastRun[]> {
+async function firstOf(runs: AsyncIterable<PastRun>, most: number): Promise<PastRun[]> {
   const first: PastRun[] = []
   for await (const run of runs) {
     first.push(run)

@@ -1,6 +1,6 @@
 /** The page in a real browser, as an administrator uses it: the main things, in both languages, on a phone, by the keyboard. */
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { chromiumMissing, startBrowser } from '../chromium.ts'
@@ -10,7 +10,6 @@ import { HEADER } from '../process/daemon.ts'
 const missing = await chromiumMissing()
 if (missing !== undefined) process.stderr.write(`The page is not tested in a browser: ${missing}.\n`)
 
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const FAULTY = `${HEADER}add;BIO-2;E1018;student;manual\nadd;BIO-2;E9999;student;manual\ndel;BIO-2;E1002;student;manual\n`
 const MENDED = FAULTY.replace('E9999', 'E1019')
 
@@ -57,7 +56,7 @@ const figures = (page: Page): Promise<string[]> => page.locator('.tiles strong')
 
 /** Faults of accessibility, as axe finds them. */
 async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
+  await page.evaluate(axe.source)
   const found = (await page.evaluate('axe.run()')) as {
     readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[]
   }
