@@ -73,3 +73,7 @@ GRANT DELETE ON `mdl_grade_grades_history` TO 'moodle-syncd'@'localhost';
 GRANT SELECT ON `mdl_groupings_groups` TO 'moodle-syncd'@'localhost';
 GRANT DELETE ON `mdl_groups` TO 'moodle-syncd'@'localhost';
 GRANT INSERT ON `mdl_user_lastaccess` TO 'moodle-syncd'@'localhost';
+
+-- What is needed beside to log in on the page with a password of Moodle. With web.listen: null or web.proxyHeader, leave it out.
+
+GRANT SELECT (auth, confirmed, password, suspended) ON `mdl_user` TO 'moodle-syncd'@'localhost';

@@ -14,7 +14,9 @@ const inProject = path => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const read = path => readFileSync(inProject(path), 'utf8')
 
 /** @type {typeof import('../src/moodle/rights.ts')} */
-const { LEDGER_RIGHTS, RIGHTS, UNDO_RIGHTS } = await import(new URL('../dist/moodle/rights.js', import.meta.url).href)
+const { LEDGER_RIGHTS, PAGE_RIGHTS, RIGHTS, UNDO_RIGHTS } = await import(
+  new URL('../dist/moodle/rights.js', import.meta.url).href
+)
 /** @type {typeof import('../src/moodle/consequences/index.ts')} */
 const { consequences } = await import(new URL('../dist/moodle/consequences/index.js', import.meta.url).href)
 /** @type {Record<string, string>} */
@@ -68,6 +70,8 @@ function grants() {
     ...Object.entries(LEDGER_RIGHTS).map(([table, rights]) => granted(table, rights)),
     '\n-- What is needed beside to take a run back.\n',
     ...ofMoodle(UNDO_RIGHTS),
+    '\n-- What is needed beside to log in on the page with a password of Moodle. With web.listen: null or web.proxyHeader, leave it out.\n',
+    ...ofMoodle(PAGE_RIGHTS),
     '',
   ].join('\n')
 }
@@ -86,6 +90,7 @@ function tree() {
     'moodle/caches': "Moodle's caches, which would show people what was",
     hints: 'what failed rows may have meant. Pure, but for the one file that asks Moodle',
     report: 'outcomes to text, JSON and HTML',
+    web: 'the page',
     notify: 'who is told of what, beside the report',
     commands: 'one file for each command, named as typed',
     config: 'one table of options, and what makes a configuration of it',

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
+import { holdConfig } from './config/current.ts'
 import { removeManifestsOf } from './intake/manifest.ts'
 import { removeDoneFilesOf } from './intake/scan.ts'
 import { watchForSilence } from './intake/silence.ts'
@@ -23,11 +24,15 @@ import { run } from './run.ts'
 import { whileStoreIsOurs } from './standby.ts'
 import { arrivalsOf } from './store/arrivals.ts'
 import { removeOld } from './store/keep.ts'
-import { begunJobs } from './store/running.ts'
+import { begunJobs, begunUndos } from './store/running.ts'
 import { openStore, type Store, tidyStore } from './store/store.ts'
+import { removeOldUploads } from './store/uploads.ts'
 import { notifyReady, notifyStopping, startWatchdog } from './systemd.ts'
+import { undoing } from './tasks.ts'
 
 export interface DaemonGround {
+  /** Where the configuration is from. */
+  readonly configPath: string
   readonly config: Config
   readonly log: Logger
   /** Of the reports and refusals in the store. */
@@ -79,13 +84,15 @@ export async function daemon(ground: DaemonGround): Promise<void> {
  * It starts without a database, too: files wait until there is one.
  */
 async function serve(
-  { config, log, lang, signal }: DaemonGround,
+  { configPath, config, log, lang, signal }: DaemonGround,
   store: Store,
   election: Election,
   onUp: () => void,
 ): Promise<void> {
   const { intake, schedule } = config
   const now = () => new Date()
+  // The page may change some of it while we run; what is opened below is opened once.
+  const current = holdConfig(configPath, config)
   // Not AbortSignal.any: Node 20 may forget what it made.
   const stopping = new AbortController()
   const stop = stopping.signal
@@ -104,10 +111,13 @@ async function serve(
     closing.push(keepSending(ground))
 
     const queue = openQueue({
-      config,
+      get config() {
+        return current.value
+      },
       store,
       log,
-      runFile: (request, runLog) => run(request, { ...ground, log: runLog }),
+      runFile: (request, runLog, wanted = lang) =>
+        run(request, { ...ground, config: current.value, log: runLog, lang: wanted }),
       tell,
       newId: randomUUID,
       now,
@@ -116,8 +126,18 @@ async function serve(
     closing.push(queue.idle)
     // What was begun before the last stop comes first, then what waited, then what lies in the drop directory.
     const arrived = await arrivalsOf(store)
-    for (const job of await begunJobs(store)) queue.add(job)
-    for (const { name, folder } of arrived) queue.add({ file: name, arrival: folder })
+    const begun = await begunJobs(store)
+    for (const job of begun) if (job.arrival === null) queue.add(job)
+    for (const { name, folder } of arrived) {
+      queue.add(begun.find(job => job.arrival === folder) ?? { file: name, arrival: folder })
+    }
+    const live = {
+      get config() {
+        return current.value
+      },
+      store,
+    }
+    for (const asked of await begunUndos(store)) queue.perform(undoing(live, asked))
 
     if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
     await removeManifestsOf(intake.directory, store, arrived)
@@ -144,10 +164,12 @@ async function serve(
     )
     closing.push(watch.close)
 
+    let nextScheduled = (): Date | null => null
     if (schedule !== null) {
       const runs = repeat(schedule, log, async () => {
-        if (takesFiles()) await addStandardFiles(queue, store, config.enrol.file, log)
+        if (takesFiles()) await addStandardFiles(queue, store, current.value.enrol.file, log)
       })
+      nextScheduled = () => runs.nextRun()
       closing.push(() => runs.stop())
     }
     const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
@@ -155,6 +177,14 @@ async function serve(
     await cleaning.trigger()
     const settling = repeat(OFTEN, log, () => settleAbandonedMails(ground, now()))
     closing.push(() => settling.stop())
+
+    if (config.web.listen !== null) {
+      const { servePage } = await import('./web/server.ts')
+      const standing = election.standing
+      closing.push(
+        await servePage({ current, ground: live, log, queue, nextScheduled, standing, newId: randomUUID, now }),
+      )
+    }
 
     closing.push(watchForOutage(isThere, tell))
     onUp()
@@ -173,6 +203,7 @@ function repeat(expression: string, log: Logger, work: () => Promise<void>): Cro
 }
 
 async function clean(store: Store, keepDays: number, log: Logger): Promise<void> {
+  await removeOldUploads(store, new Date())
   const removed = await removeOld(store, keepDays, new Date())
   if (removed > 0)
     log.info({ event: 'old-files-removed', removed, keepDays }, 'removed files that were kept long enough')

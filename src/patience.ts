@@ -26,6 +26,7 @@ export function isPassing(error: unknown): boolean {
  * @param work is given what to tell how far it is: what fails once it has got further than ever is something new
  * @param signal aborted: it is not tried again
  * @param longest milliseconds that an error is waited for; without it, for ever
+ * @param tell is told what it is postponed by, at each try; null: it goes on
  * @throws the last error, once it has been waited for long enough, or the signal came; at once, what will not pass
  */
 export async function tryUntilDone<T>(
@@ -33,6 +34,7 @@ export async function tryUntilDone<T>(
   log: Logger,
   signal: AbortSignal,
   longest: (error: unknown) => number = () => Number.POSITIVE_INFINITY,
+  tell: (postponedBy: unknown) => void = () => {},
 ): Promise<T> {
   let pause = WAIT_FIRST
   let told: string | undefined
@@ -40,6 +42,7 @@ export async function tryUntilDone<T>(
   let since: number | undefined
   const goOn = (): void => {
     if (told !== undefined) log.info({ event: 'run-goes-on' }, 'going on with what was postponed')
+    tell(null)
     pause = WAIT_FIRST
     told = undefined
     since = undefined
@@ -59,6 +62,7 @@ export async function tryUntilDone<T>(
       since ??= performance.now()
       const left = since + longest(error) - performance.now()
       if (!isPassing(error) || signal.aborted || left <= 0) throw error
+      tell(error)
       const reason = reasonOf(error)
       const isSaid = told === JSON.stringify(reason)
       told = JSON.stringify(reason)

@@ -43,7 +43,7 @@ import type { Move } from './plan/moves.ts'
 import type { RowResult } from './plan/outcome.ts'
 import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } from './report/files.ts'
 import { commandOf, heldLines } from './report/held.ts'
-import { count, emptySummary, type Release, type Report, type Summary } from './report/report.ts'
+import { count, emptySummary, type Release, type Report, type StartedBy, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
 import { bytesOf } from './store/bytes.ts'
 import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
@@ -65,6 +65,7 @@ export interface RunRequest {
   readonly simulate: boolean
   /** Whether the outcomes are to say what each row means, and what `tool_sync` would have done otherwise. */
   readonly explain?: boolean
+  readonly startedBy?: StartedBy
   /**
    * Whether a person has said yes to it. `none`: the guard looks at it. `given`: it does not. `of-held`: it does not, where
    * exactly this content is held.
@@ -150,8 +151,8 @@ async function openFile(path: string, store: Store): Promise<FileHandle> {
 
 /** Says that nothing stands in the way any more: a run that is tried again and again is not said to start each time. */
 function tellStart({ request, ground, inspection }: Run): void {
-  const { simulate: simulated, approval } = request
-  ground.log.info({ event: 'run-started', rows: inspection.rows, simulated, approval }, 'run started')
+  const { simulate: simulated, approval, startedBy } = request
+  ground.log.info({ event: 'run-started', rows: inspection.rows, simulated, approval, startedBy }, 'run started')
 }
 
 /** A refused file needs no database: it has changed nothing, and is reported so. */
@@ -374,6 +375,7 @@ function reportOf({ request, inspection, summary }: Run, startedAt: Date, said: 
   return {
     run: request.id,
     simulated: request.simulate,
+    ...(request.startedBy === undefined ? {} : { startedBy: request.startedBy }),
     startedAt,
     finishedAt: new Date(),
     file: { name: request.name, sha256, outcome, errors, warnings, held, release },

@@ -34,6 +34,7 @@ import { rememberRows } from './moodle/undo-facts.ts'
 import { tellTeachers } from './notify/teachers.ts'
 import type { Move } from './plan/moves.ts'
 import { chooseReportFiles } from './report/files.ts'
+import type { StartedBy } from './report/report.ts'
 import {
   countUndone,
   emptyUndoSummary,
@@ -56,6 +57,7 @@ export interface UndoRequest {
   /** The run to take back: its id, or so much of its beginning that it is the only one. */
   readonly undoes: string
   readonly simulate: boolean
+  readonly startedBy?: StartedBy
   /** How far it is: bytes of the journal, of how many. */
   readonly onProgress?: (done: number, of: number) => void
   /** The report, while all of it is at hand. Called once, at the end. */
@@ -96,7 +98,10 @@ export async function undo(request: UndoRequest, ground: RunGround): Promise<Und
     await keepOff(moodle, config, now)
     const begin = async (): Promise<Undo> => {
       const original = await findUndoable(moodle, ground, request.undoes)
-      log.info({ event: 'run-started', undoes: original.id, simulated: request.simulate }, 'undo started')
+      log.info(
+        { event: 'run-started', undoes: original.id, simulated: request.simulate, startedBy: request.startedBy },
+        'undo started',
+      )
       return { request, ground, moodle, caches, original, summary: emptyUndoSummary() }
     }
     if (request.simulate) return simulate(await begin(), now)
@@ -339,6 +344,7 @@ function reportOf(
     run,
     undoes: { id, startedAt: original.startedAt },
     simulated: request.simulate,
+    ...(request.startedBy === undefined ? {} : { startedBy: request.startedBy }),
     startedAt,
     finishedAt: new Date(),
     file: { name, sha256 },

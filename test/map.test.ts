@@ -64,6 +64,8 @@ describe('the tree', () => {
     ['mysql2', ['src/moodle/', 'src/demo/']],
     ['redis', ['src/moodle/caches/']],
     ['chokidar', ['src/intake/']],
+    ['fastify', ['src/web/']],
+    ['eta', ['src/web/']],
     ['nodemailer', ['src/notify/']],
     ['pino', ['src/log.ts']],
     ['php-parser', ['src/config/']],

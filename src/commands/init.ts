@@ -10,7 +10,7 @@ import { configurationText, type Shown } from '../config/example.ts'
 import { ConfigurationInvalid } from '../config/faults.ts'
 import type { Written } from '../config/kinds.ts'
 import { configOf } from '../config/load.ts'
-import { defaultOf, isNotBuilt, type Option } from '../config/options.ts'
+import type { Option } from '../config/options.ts'
 import { fromToolSync, type Left, type Taken } from '../config/tool-sync.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { explain, withReason } from '../messages/explain.ts'
@@ -129,8 +129,7 @@ async function findOut(
       const settings = await loadSettings(moodle, config)
       const { taken, left } = fromToolSync(name => settings('tool_sync', name))
       const identifiers = await countIdentifiers(moodle)
-      const open = taken.filter(({ key }) => !isNotBuilt(key))
-      return { configPhp, config, computed: [], taken: open, left, identifiers, unasked: null }
+      return { configPhp, config, computed: [], taken, left, identifiers, unasked: null }
     })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
@@ -170,7 +169,7 @@ function textOf(found: Found, lang: Lang): string {
       if (own === undefined) remarks.push(say(lang, 'init.remark-choose'))
       remarks.push(...countsOf(identifiers, key, lang))
     }
-    const value = own?.value ?? inherited(key, option, config) ?? option.example ?? defaultOf(key, option)
+    const value = own?.value ?? inherited(key, option, config) ?? option.example ?? option.default
     return { value: value ?? null, isSet: own !== undefined, remarks }
   }
   return configurationText(`${head}\n`, show)

@@ -24,7 +24,7 @@ import { conclude } from '../store/conclude.ts'
 import { failedWith } from '../store/errno.ts'
 import { outcomesPath } from '../store/running.ts'
 import { openStore, type Store } from '../store/store.ts'
-import type { CommandContext, OutputFormat } from './context.ts'
+import { type CommandContext, type OutputFormat, whoTypes } from './context.ts'
 import { showProgress } from './progress.ts'
 
 export interface RunOptions {
@@ -174,6 +174,7 @@ async function one(
     namedAs,
     simulate,
     explain,
+    startedBy: whoTypes(context),
     approval: !approve ? 'none' : isHeld ? 'of-held' : 'given',
     signal: stop.signal,
     onReport: async (report, rows) => {

@@ -19,7 +19,7 @@ export async function start(context: CommandContext): Promise<ExitStatus> {
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   try {
-    await daemon({ config, log, lang: context.lang, signal: stop.signal })
+    await daemon({ configPath: context.configPath, config, log, lang: context.lang, signal: stop.signal })
   } finally {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
   }

@@ -8,7 +8,7 @@ import { sendForAWhile } from '../notify/sender.ts'
 import { undoAsHtml, undoAsJson, undoAsText } from '../report/undo.ts'
 import { openStore } from '../store/store.ts'
 import { undo as takeBack } from '../undo.ts'
-import type { CommandContext } from './context.ts'
+import { type CommandContext, whoTypes } from './context.ts'
 import { showProgress } from './progress.ts'
 import { SEND_FOR } from './run.ts'
 
@@ -37,6 +37,7 @@ export async function undo(context: CommandContext, id: string, { simulate }: Un
         id: randomUUID(),
         undoes: id.toLowerCase(),
         simulate,
+        startedBy: whoTypes(context),
         signal: stop.signal,
         onProgress: (done, of) => progress.update(Math.floor(done / 1024), Math.ceil(of / 1024)),
         onReport: (report, lots) => {

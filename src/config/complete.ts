@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Config, MoodleConfig } from './config.ts'
-import { databaseTypeFault, forcedBy, type Inherited, inheritedFrom, settingOf } from './inherit.ts'
+import { databaseTypeFault, forcedBy, type Inherited, inheritedFrom, peppersOf, settingOf } from './inherit.ts'
 import type { Written } from './kinds.ts'
 import type { Position, Reading } from './load.ts'
 import { type Option, optionsIn, type Values } from './options.ts'
@@ -103,6 +103,7 @@ function completeMoodle(reading: Reading, written: Values['moodle'], php: Config
     cacheDirectory: settingOf(php, 'cachedir'),
     alternativeCacheConfig: settingOf(php, 'altcacheconfigpath'),
     noReplyUserId: Number.isSafeInteger(noReplyUser) && noReplyUser > 0 ? noReplyUser : null,
+    passwordPeppers: peppersOf(php),
     database: {
       host: take('moodle.database.host', database.host) ?? '127.0.0.1',
       port: take('moodle.database.port', database.port) ?? 3306,

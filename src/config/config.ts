@@ -27,6 +27,11 @@ export interface MoodleConfig {
   readonly alternativeCacheConfig: string | null
   /** `$CFG->noreplyuserid` */
   readonly noReplyUserId: number | null
+  /**
+   * `$CFG->passwordpeppers`, in the order in which Moodle tries them: by falling number, each put behind the password.
+   * null: only PHP could tell.
+   */
+  readonly passwordPeppers: readonly string[] | null
   readonly database: DatabaseConfig
   /** Settings that the config.php imposes on those of the database. Values as PHP has them as text: true is `1`, false is empty. */
   readonly forced: {
@@ -57,6 +62,7 @@ export function redact(config: Config): Record<string, unknown> {
     if (section[last] !== null) section[last] = HIDDEN
   }
   const { config: core, plugins } = config.moodle.forced
+  copy.moodle!.passwordPeppers = HIDDEN
   copy.moodle!.forced = {
     config: Object.keys(core),
     plugins: Object.entries(plugins).flatMap(([plugin, settings]) =>

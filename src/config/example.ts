@@ -4,7 +4,7 @@
  */
 import { stringify } from 'yaml'
 import type { Written } from './kinds.ts'
-import { defaultOf, isNotBuilt, isOption, OPTIONS, type Option, type Section } from './options.ts'
+import { isOption, OPTIONS, type Option, type Section } from './options.ts'
 
 const HEAD = `\
 # The configuration of moodle-syncd, every key with its default and what it does.
@@ -26,8 +26,8 @@ export interface Shown {
 
 /** The whole example file: every key set, but those that config.php has too. */
 export const exampleConfiguration = (): string =>
-  configurationText(HEAD, (path, option) => ({
-    value: option.example === undefined ? defaultOf(path, option)! : option.example,
+  configurationText(HEAD, (_path, option) => ({
+    value: option.example === undefined ? option.default! : option.example,
     isSet: !(option.default === undefined && !option.required),
     remarks: [],
   }))
@@ -45,14 +45,13 @@ type Show = Parameters<typeof configurationText>[1]
 function section(table: Section, path: string, indent: string, show: Show): string[] {
   return Object.entries(table).flatMap(([key, entry]) => {
     const lines = isOption(entry)
-      ? optionLines(key, entry, path + key, indent, show(path + key, entry))
+      ? optionLines(key, entry.says, indent, show(path + key, entry))
       : [`${indent}${key}:`, ...section(entry, `${path}${key}.`, `${indent}  `, show)]
     return indent === '' ? [...lines, ''] : lines
   })
 }
 
-function optionLines(key: string, option: Option<unknown>, path: string, indent: string, shown: Shown): string[] {
-  const says = isNotBuilt(path) ? `${option.says} Not built yet: no other value is taken.` : option.says
+function optionLines(key: string, says: string, indent: string, shown: Shown): string[] {
   const comments = [says, ...shown.remarks].flatMap(sentence => wrapped(sentence, indent))
   return [...comments, `${indent}${shown.isSet ? '' : '# '}${key}: ${inline(shown.value)}`]
 }

@@ -92,6 +92,15 @@ export function forcedBy(php: ConfigPhp): {
   return { config: scalarsOf([...php.settings].filter(([name]) => !NOT_FORCED.has(name))), plugins }
 }
 
+/** Moodle's peppers for passwords (`get_password_peppers`), the newest first; null: only PHP could tell. */
+export function peppersOf(php: ConfigPhp | null): readonly string[] | null {
+  const peppers = php?.settings.get('passwordpeppers')
+  if (isComputed(peppers)) return null
+  if (!(peppers instanceof Map)) return []
+  const sorted = [...peppers].sort(([a], [b]) => Number(b) - Number(a)).map(([, pepper]) => textOf(pepper))
+  return sorted.every(pepper => pepper !== undefined) ? sorted : null
+}
+
 /** A setting as text, for what needs no key of ours; null where it is not there or only PHP could tell. */
 export function settingOf(php: ConfigPhp | null, name: string): string | null {
   const value = php?.settings.get(name)

@@ -2,6 +2,7 @@
  * What a value of the configuration may be. A kind turns what was written into what the program works with, or refuses it;
  * the reason is the sentence `configuration.<fault>`. Nothing here looks at a file or a clock.
  */
+import { isIP } from 'node:net'
 import { isAbsolute, resolve } from 'node:path'
 import { CronPattern } from 'croner'
 import type { MessageArguments } from '../errors.ts'
@@ -135,6 +136,17 @@ export const siteAddress = ofText('no-site-address', text =>
 export const smtpAddress = ofText('no-smtp-address', text => (isUrl(text, ['smtp:', 'smtps:']) ? text : undefined))
 
 export const mailAddress = ofText('no-mail-address', text => (/^[^\s@]+@[^\s@]+$/.test(text) ? text : undefined))
+
+/** An address, or a net of them: `10.0.0.0/8`. */
+export const address = ofText('no-address', text => {
+  const [host = '', bits, more] = text.split('/')
+  const version = isIP(host)
+  const isNet = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  return version !== 0 && isNet && more === undefined ? text : undefined
+})
+
+/** The name of a header of HTTP, in small letters as Node has it. */
+export const headerName = ofText('no-header-name', text => (/^[\w-]+$/.test(text) ? text.toLowerCase() : undefined))
 
 export interface Listen {
   readonly host: string

@@ -21,16 +21,7 @@ import { complete } from './complete.ts'
 import type { Config } from './config.ts'
 import { ConfigurationInvalid, type Fault } from './faults.ts'
 import type { Written } from './kinds.ts'
-import {
-  defaultOf,
-  isNotBuilt,
-  isOption,
-  OPTIONS,
-  type Option,
-  optionsIn,
-  type Section,
-  type Values,
-} from './options.ts'
+import { isOption, OPTIONS, type Option, optionsIn, type Section, type Values } from './options.ts'
 import { readWhole } from './read-whole.ts'
 
 /** In characters from the beginning of the file. */
@@ -115,7 +106,8 @@ export async function secretsWrittenIn(path: string): Promise<string[]> {
   return [...optionsIn()].filter(([key, option]) => option.secret && isWritten(key)).map(([key]) => key)
 }
 
-async function readConfiguration(path: string): Promise<string> {
+/** The text of a configuration. @throws Problem 78 where it cannot be read */
+export async function readConfiguration(path: string): Promise<string> {
   let bytes: Buffer
   try {
     bytes = await readWhole(path, MAX_BYTES)
@@ -197,8 +189,7 @@ async function readOption(
   path: string,
 ): Promise<unknown> {
   if (node === undefined) {
-    const initial = defaultOf(path, option)
-    return initial === undefined ? undefined : option.kind.read(initial)
+    return option.default === undefined ? undefined : option.kind.read(option.default)
   }
   const at = reading.positions.get(path)!
   const written = await writtenAt(reading, node, path)
@@ -207,9 +198,6 @@ async function readOption(
   if (value === undefined) {
     const found = option.secret ? '***' : excerpt(reading.source, node)
     reading.fault(node === null ? at : startOf(node), option.kind.fault, { key: path, found, ...option.kind.args })
-  } else if (isNotBuilt(path) && JSON.stringify(written) !== JSON.stringify(defaultOf(path, option))) {
-    reading.fault(at, 'not-built', { key: path, only: JSON.stringify(defaultOf(path, option)) })
-    return undefined
   }
   return value
 }

@@ -5,12 +5,14 @@
 import { COMMAND_WORDS } from '../file/rows.ts'
 import {
   absolutePath,
+  address,
   anyText,
   boolean,
   cronExpression,
   doneFile,
   duration,
   encoding,
+  headerName,
   integer,
   type Kind,
   listen,
@@ -222,6 +224,26 @@ export const OPTIONS = {
   },
   web: {
     listen: option(nullable(listen), '127.0.0.1:8085', 'The address and port of the web page. null: none.'),
+    url: option(
+      nullable(siteAddress),
+      null,
+      'The address under which people open the page, where a web server stands before it, such as https://moodle.example.org/syncd. null: the one that it listens on.',
+    ),
+    trustedProxies: option(
+      listOf(address),
+      [],
+      'The addresses of the web servers before it, such as 127.0.0.1: what they say of who asks, and how, is believed.',
+    ),
+    proxyHeader: option(
+      nullable(headerName),
+      null,
+      'The header in which a trusted web server names who it has logged in, by their user name in Moodle. null: people log in on the page.',
+    ),
+    maxUploadBytes: option(
+      integer(1, 1_099_511_627_776),
+      67_108_864,
+      'A larger file than this cannot be sent by the page.',
+    ),
   },
   log: {
     level: option(
@@ -233,21 +255,6 @@ export const OPTIONS = {
 } satisfies Section
 
 export type Values = ValuesOf<typeof OPTIONS>
-
-/**
- * Keys whose feature is not built yet, and the one value that they take until then, which is their default until then.
- * Taking a line out of here is all it takes to enable a key.
- */
-const NOT_BUILT_YET: Readonly<Record<string, Written>> = {
-  'web.listen': null,
-}
-
-/** Whether the feature that a key is about is not there yet. */
-export const isNotBuilt = (path: string): boolean => Object.hasOwn(NOT_BUILT_YET, path)
-
-/** The default of a key as it would be written; undefined where there is none. */
-export const defaultOf = (path: string, of: Option<unknown>): Written | undefined =>
-  isNotBuilt(path) ? NOT_BUILT_YET[path] : of.default
 
 /** Whether an entry of the table is a key with a value, and not a section of such. */
 export const isOption = (entry: Option<unknown> | Section): entry is Option<unknown> =>

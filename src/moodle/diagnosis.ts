@@ -11,7 +11,7 @@ import { diagnoseCaches } from './caches/diagnosis.ts'
 import { connect, type Moodle, select, withMoodle } from './connect.ts'
 import { NEWEST_KNOWN, reasonToKeepOff } from './keep-off.ts'
 import { unheardListeners } from './listeners.ts'
-import { LEDGER_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from './rights.ts'
+import { LEDGER_RIGHTS, PAGE_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from './rights.ts'
 import { hasToolSync, loadSettings, loadSite, type Settings, timeZoneOf } from './site.ts'
 
 /** What the tests run on, as major and minor number. */
@@ -59,7 +59,7 @@ export async function diagnoseDatabase(config: Config, now: Date): Promise<Findi
       const tables = diagnoseTables(moodle)
       findings.push(tables)
       if (tables.level === 'problem') return
-      findings.push(...(await diagnoseRights(moodle)))
+      findings.push(...(await diagnoseRights(moodle)), ...(await diagnosePage(moodle, config)))
       const settings = await loadSettings(moodle, config)
       findings.push(...(await diagnoseSite(moodle, settings, config, now)))
       const active = await activeDaemon(moodle)
@@ -120,6 +120,20 @@ function diagnoseTables(moodle: Moodle): Finding {
   return missing.length === 0
     ? ok('tables', { count: moodle.columns.size })
     : problem('tables-missing', EXIT.configuration, { missing: missing.map(name => moodle.prefix + name).join(', ') })
+}
+
+/** Whether site administrators can log in on the page by their passwords. */
+async function diagnosePage(moodle: Moodle, { web, moodle: { passwordPeppers } }: Config): Promise<Finding[]> {
+  if (web.listen === null || web.proxyHeader !== null) return []
+  const missing: string[] = []
+  for (const [name, rights] of Object.entries(PAGE_RIGHTS)) {
+    const full = moodle.prefix + name
+    for (const right of rights) if (!(await isAllowed(moodle, right, full))) missing.push(`${right} ON ${full}`)
+  }
+  return [
+    ...(missing.length === 0 ? [] : [warning('page-rights-missing', { missing: missing.join('; ') })]),
+    ...(passwordPeppers === null ? [warning('peppers-unknown')] : []),
+  ]
 }
 
 async function diagnoseRights(moodle: Moodle): Promise<Finding[]> {

@@ -76,6 +76,11 @@ export const UNDO_RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   user_lastaccess: ['INSERT'],
 }
 
+/** What the page needs beside those to let site administrators log in by their passwords. */
+export const PAGE_RIGHTS: Readonly<Record<string, readonly Right[]>> = {
+  user: ['SELECT (auth, confirmed, password, suspended)'],
+}
+
 /** The same for tables of our own, which have no prefix. With CREATE, rights can be granted before there is the table. */
 export const LEDGER_RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   syncd_migration: ['SELECT', 'INSERT', 'CREATE'],

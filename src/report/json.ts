@@ -31,6 +31,7 @@ export async function* reportAsJson(
   const head = {
     run: report.run,
     simulated: report.simulated,
+    ...(report.startedBy === undefined ? {} : { startedBy: report.startedBy }),
     startedAt: report.startedAt.toISOString(),
     finishedAt: report.finishedAt.toISOString(),
     file: {

@@ -6,6 +6,7 @@ import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
+import type { StartedBy } from './report.ts'
 
 /** What the report of a run says before its rows. */
 export interface PastRun {
@@ -14,7 +15,13 @@ export interface PastRun {
   readonly undoes: string | null
   readonly startedAt: Date
   readonly finishedAt: Date
-  readonly file: { readonly name: string; readonly outcome: 'processed' | 'refused' | 'held' }
+  /** null: older reports do not tell. */
+  readonly startedBy: StartedBy | null
+  readonly file: {
+    readonly name: string
+    readonly sha256: string
+    readonly outcome: 'processed' | 'refused' | 'held'
+  }
   readonly summary: {
     readonly rows: number
     readonly applied: number
@@ -30,6 +37,31 @@ export interface PastRun {
   readonly html: string
   /** Where the failed rows are; null where none failed. */
   readonly retryFile: string | null
+}
+
+/** The head of a report as JSON, as programs read it; sentences are in the language of the run. */
+export interface ReportHead {
+  readonly run: string
+  readonly undoes?: string
+  readonly simulated: boolean
+  readonly startedBy?: StartedBy
+  readonly startedAt: string
+  readonly finishedAt: string
+  readonly file: {
+    readonly name: string
+    readonly sha256: string
+    readonly outcome: 'processed' | 'refused' | 'held'
+    readonly errors: readonly { readonly code: string; readonly message: string }[]
+    readonly warnings: readonly { readonly code: string; readonly message: string }[]
+    readonly held?: readonly { readonly message: string }[]
+  }
+  /** Counts of rows by outcome and of changes, each by its name; and rows by error and by warning. */
+  readonly summary: Readonly<Record<string, number>> & {
+    readonly errors: Readonly<Record<string, number>>
+    readonly warnings: Readonly<Record<string, number>>
+  }
+  readonly retryFile?: string
+  readonly canBeUndone: boolean
 }
 
 /** All past runs, the newest first. */
@@ -75,6 +107,21 @@ async function readHead(path: string, retryFolder: string): Promise<PastRun | nu
   }
 }
 
+/** What a report says before its rows, as it stands there; null: there is no such report. */
+export async function readReportHead(path: string): Promise<ReportHead | null> {
+  try {
+    const handle = await open(path)
+    try {
+      return JSON.parse(completed(await firstLine(handle))) as ReportHead
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
 const HEAD_BYTES = 4_096
 /** No head is longer, however much is wrong with a header. */
 const LONGEST_HEAD = 1024 ** 2
@@ -93,18 +140,31 @@ async function firstLine(handle: FileHandle): Promise<string> {
 
 type Head = Omit<
   PastRun,
-  'startedAt' | 'finishedAt' | 'json' | 'text' | 'html' | 'retryFile' | 'undoes' | 'canBeUndone'
+  'startedAt' | 'finishedAt' | 'json' | 'text' | 'html' | 'retryFile' | 'undoes' | 'canBeUndone' | 'startedBy'
 > & {
   readonly startedAt: string
   readonly finishedAt: string
   readonly retryFile?: string
   readonly undoes?: string
+  readonly startedBy?: StartedBy
   readonly canBeUndone?: boolean
 }
 
+const completed = (line: string): string => (/"(causes|rows)":\[$/.test(line) ? `${line}]}` : line)
+
 function parse(line: string, path: string, retryFolder: string): PastRun | null {
-  const head = JSON.parse(/"(causes|rows)":\[$/.test(line) ? `${line}]}` : line) as Partial<Head>
-  const { run, startedAt, finishedAt, file, summary, undoes = null, canBeUndone = false, retryFile } = head
+  const head = JSON.parse(completed(line)) as Partial<Head>
+  const {
+    run,
+    startedAt,
+    finishedAt,
+    file,
+    summary,
+    undoes = null,
+    canBeUndone = false,
+    retryFile,
+    startedBy = null,
+  } = head
   if (run === undefined || startedAt === undefined || finishedAt === undefined) return null
   if (file === undefined || summary === undefined) return null
   return {
@@ -112,7 +172,8 @@ function parse(line: string, path: string, retryFolder: string): PastRun | null 
     undoes,
     startedAt: new Date(startedAt),
     finishedAt: new Date(finishedAt),
-    file: { name: file.name, outcome: file.outcome },
+    startedBy,
+    file: { name: file.name, sha256: file.sha256, outcome: file.outcome },
     summary: {
       rows: summary.rows,
       applied: summary.applied,
@@ -151,6 +212,9 @@ export function timeOf(date: Date): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`
 }
 
+/** What the first line begins with, and no row. */
+const HEAD = '{"run":'
+
 const BLOCK = 1024 ** 2
 
 /** The rows of a report in which a text occurs, as they stand there. Whole reports are searched, in little memory. */
@@ -177,8 +241,8 @@ function* rowsIn(lines: Buffer, text: string): Generator<Record<string, unknown>
   for (let at = lines.indexOf(text); at >= 0; ) {
     const end = lines.indexOf('\n', at)
     const line = lines.toString('utf8', lines.lastIndexOf('\n', at) + 1, end)
-    // What parts a row from the next one, or the last one from the end.
-    yield JSON.parse(line.replace(/(,|\]\})$/, '')) as Record<string, unknown>
+    // The head may have the text as well. What parts a row from the next one, or the last one from the end, is cut off.
+    if (!line.startsWith(HEAD)) yield JSON.parse(line.replace(/(,|\]\})$/, '')) as Record<string, unknown>
     at = lines.indexOf(text, end)
   }
 }

@@ -42,10 +42,14 @@ export interface Release {
   readonly path: string | null
 }
 
+/** Who had a run done: the daemon by itself, or a person, by the name that they have there. */
+export type StartedBy = { readonly by: 'daemon' } | { readonly by: 'command-line' | 'page'; readonly user: string }
+
 export interface Report {
   /** The run's id. */
   readonly run: string
   readonly simulated: boolean
+  readonly startedBy?: StartedBy
   readonly startedAt: Date
   readonly finishedAt: Date
   readonly file: {

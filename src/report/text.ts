@@ -4,7 +4,7 @@ import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
-import { isTrial, type Report } from './report.ts'
+import { isTrial, type Report, type StartedBy } from './report.ts'
 import { causeTitle, cellsOf, hintSentence, linesOf, patternSentence, remedyOf, rowSentences } from './sentences.ts'
 
 /** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told. */
@@ -19,7 +19,7 @@ export async function* reportAsText(
     run: report.run,
     started: localTime(report.startedAt, lang),
     seconds: Math.max(0, (report.finishedAt.getTime() - report.startedAt.getTime()) / 1000),
-  })}\n\n`
+  })}${startedByLine(report.startedBy, lang)}\n\n`
   if (file.outcome === 'refused') {
     yield `${say(lang, 'report.refused')}\n`
     for (const { code, args } of file.errors) yield `  ${say(lang, `file-error.${code}`, eachOnOneLine(args))}\n`
@@ -46,6 +46,12 @@ export async function* reportAsText(
     }
   }
 }
+
+/** Who started a run, in a line of its own; nothing for what the daemon does by itself. */
+export const startedByLine = (startedBy: StartedBy | undefined, lang: Lang): string =>
+  startedBy === undefined || startedBy.by === 'daemon'
+    ? ''
+    : `\n${say(lang, `report.started-by.${startedBy.by}`, { user: onOneLine(startedBy.user) })}`
 
 const outcomesOf = ({ rows, applied, unchanged, failed, passedOver }: Report['summary']) => ({
   rows,

@@ -5,7 +5,8 @@ import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
 import { heading, leftOut, list, runSentence, tiles } from './html.ts'
 import { html, PAGE_END, pageHead } from './html-text.ts'
 import { toJson } from './json.ts'
-import { localTime } from './text.ts'
+import type { StartedBy } from './report.ts'
+import { localTime, startedByLine } from './text.ts'
 
 export interface UndoSummary {
   /** Rows of the database, not of the file. */
@@ -27,6 +28,7 @@ export interface UndoReport {
   /** The run that it takes back. */
   readonly undoes: { readonly id: string; readonly startedAt: Date }
   readonly simulated: boolean
+  readonly startedBy?: StartedBy
   readonly startedAt: Date
   readonly finishedAt: Date
   /** The command file of the run that is taken back. */
@@ -101,7 +103,7 @@ export async function* undoAsText(report: UndoReport, lots: AsyncIterable<Undone
     run: report.run,
     started: localTime(report.startedAt, lang),
     seconds: Math.max(0, (report.finishedAt.getTime() - report.startedAt.getTime()) / 1000),
-  })}\n\n`
+  })}${startedByLine(report.startedBy, lang)}\n\n`
   const { applied, unchanged, failed } = summary
   yield `${say(lang, 'undo.outcomes', { applied, unchanged, failed })}\n`
   for (const [name, number] of Object.entries(summary.changes)) {
@@ -168,6 +170,7 @@ export async function* undoAsJson(report: UndoReport, lots: AsyncIterable<Undone
     run: report.run,
     undoes: report.undoes.id,
     simulated: report.simulated,
+    ...(report.startedBy === undefined ? {} : { startedBy: report.startedBy }),
     startedAt: report.startedAt.toISOString(),
     finishedAt: report.finishedAt.toISOString(),
     file: { ...report.file, outcome: 'processed', errors: [], warnings: [] },

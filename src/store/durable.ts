@@ -126,8 +126,12 @@ async function linkOrRename(temporary: string, path: string): Promise<boolean> {
 }
 
 /** Writes a file in the place of what the program itself had there before, if anything. `write` as for `writeDurably`. */
-export async function replaceDurably(path: string, write: (stream: Writable) => Promise<void>): Promise<void> {
-  const temporary = await writeTemporary(dirname(path), write)
+export async function replaceDurably(
+  path: string,
+  write: (stream: Writable) => Promise<void>,
+  mode = FILE_MODE,
+): Promise<void> {
+  const temporary = await writeTemporary(dirname(path), write, mode)
   await removingIfFailed([temporary], () => rename(temporary, path))
   await syncDirectory(dirname(path))
 }
@@ -137,10 +141,14 @@ export async function replaceDurably(path: string, write: (stream: Writable) => 
  *
  * @returns its path. Its name, `.PID-RANDOM.tmp`, tells after a crash whether its writer is still there
  */
-export async function writeTemporary(directory: string, write: (stream: Writable) => Promise<void>): Promise<string> {
+export async function writeTemporary(
+  directory: string,
+  write: (stream: Writable) => Promise<void>,
+  mode = FILE_MODE,
+): Promise<string> {
   const temporary = join(directory, `.${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
   await removingIfFailed([temporary], async () => {
-    const stream = createWriteStream(temporary, { flags: 'wx', mode: FILE_MODE, flush: true })
+    const stream = createWriteStream(temporary, { flags: 'wx', mode, flush: true })
     const closed = finished(stream)
     const written = write(stream).then(() => {
       if (!stream.writableEnded) stream.end()
@@ -155,7 +163,7 @@ export async function writeTemporary(directory: string, write: (stream: Writable
       throw error
     }
     // The umask may have taken away the group's right to read.
-    await chmod(temporary, FILE_MODE)
+    await chmod(temporary, mode)
     await giveToOwnerOfFolder(temporary)
   })
   return temporary

@@ -80,6 +80,25 @@ export function checkName(name: string): string {
   return name
 }
 
+/** What a feeder's lock, or an unfinished file of ours, begins with; and what a terminal or a browser would obey in a name. */
+const UNFIT = /^[._]+|[\p{Cc}\p{Cf}\u2028\u2029\\/\ufffd]+/gu
+
+/** Enough for a stamp, a number and an ending beside it. */
+const MAX_GIVEN_BYTES = 200
+
+/**
+ * The name of a file that somebody has sent, as one that names a file in a folder, and nothing else: of a path its last part.
+ * @param otherwise where nothing is left of it
+ */
+export function safeName(given: string, otherwise: string): string {
+  const name = (given.split(/[\\/]/).at(-1) ?? '').normalize('NFC').replace(UNFIT, '').trim()
+  if (name === '') return otherwise
+  const extension = extname(name)
+  return Buffer.byteLength(name) <= MAX_GIVEN_BYTES
+    ? name
+    : firstBytes(name, MAX_GIVEN_BYTES - Buffer.byteLength(extension)) + firstBytes(extension, MAX_EXTENSION_BYTES)
+}
+
 /**
  * Whether a file's name is one that `enrol.file` names: `*` is any run of characters, `?` is one, all else is itself.
  * No library does this: those for globs give a meaning to `[`, `{`, `!` and `(` too, which stand in names as they are.

@@ -5,6 +5,8 @@
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { Lang } from '../messages/say.ts'
+import type { StartedBy } from '../report/report.ts'
 import { type Arrival, arrivalPath } from './arrivals.ts'
 import { place } from './commands.ts'
 import { remove, replaceDurably } from './durable.ts'
@@ -20,9 +22,29 @@ export interface Job {
   readonly arrival: string | null
 }
 
-/** A job that was begun, with its run's id. */
+/** A job that was begun, with its run's id; or that a person has put to the queue, who was told the id. */
 export interface BegunJob extends Job {
   readonly id: string
+  /** undefined: nobody in particular. */
+  readonly request?: PersonsRequest
+}
+
+/** What a person has asked for. */
+export interface PersonsRequest {
+  readonly startedBy: StartedBy
+  /** Of the report. */
+  readonly lang: Lang
+  /** The guard has held the file, and they have approved of it. */
+  readonly isApproved: boolean
+}
+
+/** An undo that a person has asked for. */
+export interface BegunUndo {
+  readonly id: string
+  readonly undoes: string
+  /** Of the file of the run that is taken back. */
+  readonly name: string
+  readonly request: PersonsRequest
 }
 
 /**
@@ -31,11 +53,16 @@ export interface BegunJob extends Job {
  * @returns the path of the file
  */
 export async function begin(store: Store, job: BegunJob, now: Date): Promise<string> {
-  await replaceDurably(recordPath(store, job.id), stream => pipeline([`${JSON.stringify(job)}\n`], stream))
+  await note(store, job)
   const arrival = arrivalOf(job)
   // Tried again after a failure, it may have been put there already.
   if (arrival !== null && (await isThere(store, job))) return place(store, arrival, now)
   return commandPath(store, job)
+}
+
+/** Notes what is to be done, or gone on with, after a crash. */
+export async function note(store: Store, record: BegunJob | BegunUndo): Promise<void> {
+  await replaceDurably(recordPath(store, record.id), stream => pipeline([`${JSON.stringify(record)}\n`], stream))
 }
 
 /** Notes that a job is done with. */
@@ -61,15 +88,26 @@ export async function isBegun(store: Store, id: string): Promise<boolean> {
  */
 export async function begunJobs(store: Store): Promise<BegunJob[]> {
   const jobs: BegunJob[] = []
-  for (const name of (await readdir(store.folder.running)).sort()) {
-    if (!name.endsWith('.json')) continue
-    const noted = parse(await readFile(join(store.folder.running, name), 'utf8'))
+  for (const record of await records(store)) {
+    if ('undoes' in record) continue
+    const noted = checked(record)
     const placed = { ...noted, arrival: null }
     if (noted.arrival !== null && (await isThere(store, noted))) jobs.push(noted)
     else if (await isThere(store, placed)) jobs.push(placed)
     else await end(store, noted.id)
   }
   return jobs
+}
+
+/** The undos that were begun, or waited, and have not come to their end. */
+export async function begunUndos(store: Store): Promise<BegunUndo[]> {
+  return (await records(store)).filter(record => 'undoes' in record)
+}
+
+async function records({ folder }: Store): Promise<(BegunJob | BegunUndo)[]> {
+  const names = (await readdir(folder.running)).filter(name => name.endsWith('.json')).sort()
+  const texts = await Promise.all(names.map(name => readFile(join(folder.running, name), 'utf8')))
+  return texts.map(text => JSON.parse(text) as BegunJob | BegunUndo)
 }
 
 /** Whether the file of a job still is where it waits: people may take it away. */
@@ -101,10 +139,10 @@ function recordPath(store: Store, id: string): string {
   return join(store.folder.running, checkName(`${id}.json`))
 }
 
-function parse(text: string): BegunJob {
-  const { id, file, arrival } = JSON.parse(text) as BegunJob
+function checked(job: BegunJob): BegunJob {
+  const { id, file, arrival } = job
   checkName(id)
   if (arrival !== null) checkName(arrival)
   for (const part of file.split('/')) checkName(part)
-  return { id, file, arrival }
+  return job
 }

@@ -5,6 +5,7 @@ import { EXIT, Problem } from '../errors.ts'
 import { giveToOwnerOfFolder, removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { awaitLock, type Holder, type Lock, removeLeftOverLock, wasAskedFor } from './lock.ts'
+import { removeUploads } from './uploads.ts'
 
 export const FOLDERS = [
   /** Command files as they came, by name: what `enrol.file` is relative to. */
@@ -28,6 +29,8 @@ export const FOLDERS = [
   'outbox',
   /** Mails that could not be delivered, with the reason. */
   'undelivered',
+  /** Files that were sent to the page, and reports of simulated runs: `<run>/…`, until the next start or for a day. */
+  'uploads',
 ] as const
 
 export type Folder = (typeof FOLDERS)[number]
@@ -113,6 +116,7 @@ export async function tidyStore(store: Store, now: Date): Promise<void> {
   for (const path of [store.directory, ...Object.values(store.folder)]) await removeLeftOvers(path)
   await removeLeftOverLock(join(store.directory, OUTBOX_LOCK))
   await removeForgottenOutcomes(store.folder.running, now)
+  await removeUploads(store)
   for (const arrival of await readdir(store.folder.arrivals)) {
     const path = join(store.folder.arrivals, arrival)
     try {

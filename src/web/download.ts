@@ -1,0 +1,49 @@
+/** Sending a file of the store: as a file to keep, never as something that a browser would show or run. */
+
+import { open } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import type { FastifyReply } from 'fastify'
+import { failedWith } from '../store/errno.ts'
+import { READ_FILE } from '../store/move.ts'
+import { checkName } from '../store/names.ts'
+import { Refusal } from './refusal.ts'
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.json': 'application/json; charset=utf-8',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
+/**
+ * Sends a regular file that lies directly in a folder. No link is followed.
+ * @throws Problem 64 where there is none of this name
+ */
+export async function download(reply: FastifyReply, folder: string, name: string): Promise<FastifyReply> {
+  const nothing = (cause?: unknown): Refusal => new Refusal('nothing-there', {}, cause)
+  if (!isName(name)) throw nothing()
+  const handle = await open(join(folder, checkName(name)), READ_FILE).catch(error => {
+    throw failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO', 'EACCES', 'ENAMETOOLONG') ? nothing(error) : error
+  })
+  const stats = await handle.stat()
+  if (!stats.isFile()) {
+    await handle.close()
+    throw nothing()
+  }
+  return reply
+    .type(TYPES[extname(name)] ?? 'text/csv')
+    .header('content-length', stats.size)
+    .header('content-disposition', attachment(name))
+    .send(handle.createReadStream({ end: Math.max(0, stats.size - 1) }))
+}
+
+/** Whether it is what a file in a folder may be called, and none of our own unfinished ones. */
+export const isName = (name: string): boolean => name !== '' && !name.startsWith('.') && !/[/\0]/.test(name)
+
+/** RFC 6266: with plain letters for who knows no others. */
+function attachment(name: string): string {
+  const plain = name.normalize('NFD').replace(/[^\w. -]/g, '_')
+  const encoded = encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    one => `%${one.charCodeAt(0).toString(16)}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
+}

@@ -1,0 +1,151 @@
+/** What all parts of the page share: showing a template, going to another page with a word about what was done. */
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { Eta } from 'eta'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { MessageArguments } from '../errors.ts'
+import { LANGUAGES, type Lang, say } from '../messages/say.ts'
+import type { StartedBy } from '../report/report.ts'
+import type { PersonsRequest } from '../store/running.ts'
+import type { PageGround } from './ground.ts'
+import { isSecure, type Origins } from './origins.ts'
+import { userInfoOf, type Visitors } from './visitor.ts'
+
+/** Shows a template of `web/templates/`. @returns HTML */
+export type View = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  template: string,
+  data: { readonly title: string; readonly [key: string]: unknown },
+) => string
+
+export interface Page {
+  readonly app: FastifyInstance
+  readonly ground: PageGround
+  readonly origins: Origins
+  readonly visitors: Visitors
+  readonly show: View
+}
+
+// The same from src/web/ and from dist/web/.
+const FOLDER = new URL('../../web/', import.meta.url)
+export const STATIC_FOLDER = fileURLToPath(new URL('static/', FOLDER))
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+/** The parts of the page, in the order of the navigation: path and name. */
+const PARTS = [
+  ['/', 'status'],
+  ['/run', 'run'],
+  ['/runs', 'runs'],
+  ['/held', 'held'],
+  ['/files', 'files'],
+  ['/enrolments', 'enrolments'],
+] as const
+
+const NOTICE = 'moodle-syncd-notice'
+
+/** What was done, for the next page to say. */
+interface Notice {
+  readonly key: string
+  readonly args: MessageArguments
+}
+
+export function viewer({ current }: PageGround, origins: Origins): View {
+  // Whatever stands in a value is text: names of files, cells of a command file.
+  const eta = new Eta({ views: fileURLToPath(new URL('templates/', FOLDER)), cache: true, autoEscape: true })
+  const { base } = origins
+  return (request, reply, template, data) => {
+    const { lang, visitor } = request
+    const notice = takeNotice(request, reply)
+    void reply.type('text/html; charset=utf-8')
+    return eta.render(template, {
+      ...data,
+      lang,
+      base,
+      version,
+      visitor,
+      languages: LANGUAGES,
+      parts: PARTS.map(([path, name]) => ({ path, name, isCurrent: data.part === name })),
+      site: current.value.moodle.wwwroot,
+      here: request.method === 'GET' ? request.url : '/',
+      notice: notice === null ? null : say(lang, notice.key, notice.args),
+      csrf: reply.generateCsrf({ userInfo: userInfoOf(request), secure: isSecure(request) }),
+      t: (key: string, args: MessageArguments = {}) => say(lang, key, args),
+      time: (time: Date | string | number) => timeIn(lang, time),
+      iso: (time: Date | string | number) => new Date(time).toISOString(),
+      figure: (value: number) => new Intl.NumberFormat(lang).format(value),
+      bytes: (size: number) => bytesIn(lang, size),
+      who: (startedBy: StartedBy | null | undefined) => whoIn(lang, startedBy),
+    })
+  }
+}
+
+/** Goes on to another page of ours. */
+export function goTo(
+  page: Page,
+  reply: FastifyReply,
+  path: string,
+  key?: string,
+  args: MessageArguments = {},
+): FastifyReply {
+  if (key !== undefined) {
+    const text = Buffer.from(JSON.stringify({ key, args } satisfies Notice)).toString('base64url')
+    void reply.setCookie(NOTICE, text, { ...page.origins.cookie(false), sameSite: 'lax', maxAge: 60 })
+  }
+  return reply.redirect(page.origins.base + path, 303)
+}
+
+function takeNotice(request: FastifyRequest, reply: FastifyReply): Notice | null {
+  const cookie = request.cookies[NOTICE]
+  if (cookie === undefined) return null
+  void reply.clearCookie(NOTICE, { path: '/' })
+  const { valid, value } = request.unsignCookie(cookie)
+  return valid ? (JSON.parse(Buffer.from(value, 'base64url').toString()) as Notice) : null
+}
+
+/** What is asked for by who asks. */
+export function requestOf({ visitor, lang }: FastifyRequest, isApproved = false): PersonsRequest {
+  return { startedBy: { by: 'page', user: visitor!.username }, lang, isApproved }
+}
+
+/** Notes what somebody has done, or had done. */
+export function logAction({ ground }: Page, { visitor }: FastifyRequest, action: string, fields: object = {}): void {
+  ground.log.info({ event: 'web-action', action, user: visitor?.username, ...fields }, 'done on the page')
+}
+
+/** A field of a form; '' where it is not there. */
+export function fieldOf({ body }: FastifyRequest, name: string): string {
+  const value = (body as Readonly<Record<string, unknown>> | undefined)?.[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** A parameter behind the question mark; '' where it is not there. */
+export function queryOf({ query }: FastifyRequest, name: string): string {
+  const value = (query as Readonly<Record<string, unknown>>)[name]
+  return typeof value === 'string' ? value : ''
+}
+
+function timeIn(lang: Lang, time: Date | string | number): string {
+  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+  }).format(new Date(time))
+}
+
+function bytesIn(lang: Lang, size: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const
+  let value = size
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  const form = { style: 'unit', unit: units[unit]!, maximumFractionDigits: unit === 0 ? 0 : 1 } as const
+  return new Intl.NumberFormat(lang, form).format(value)
+}
+
+const whoIn = (lang: Lang, startedBy: StartedBy | null | undefined): string => {
+  if (!startedBy) return ''
+  return say(lang, `web.started-by.${startedBy.by}`, { user: startedBy.by === 'daemon' ? '' : startedBy.user })
+}

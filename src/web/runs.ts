@@ -1,0 +1,233 @@
+/** Past runs, and one of them: how far it is, its report, what can be done with it. */
+
+import { createReadStream } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../errors.ts'
+import { withMoodle } from '../moodle/connect.ts'
+import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
+import { type PastRun, pastRuns, type ReportHead, readReportHead, undoneBy } from '../report/past.ts'
+import { note } from '../store/running.ts'
+import { findUpload, sumOfFile, type Upload, uploadReport } from '../store/uploads.ts'
+import { simulatedUndo, undoing } from '../tasks.ts'
+import { download } from './download.ts'
+import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
+import { Refusal } from './refusal.ts'
+import { changesOf, coursesOf, type Filter, rowsOf } from './report.ts'
+import { runUpload } from './run-by-hand.ts'
+import { reasonOf, shownTurn } from './status.ts'
+
+const RUNS_A_PAGE = 50
+const ROWS_A_PAGE = 100
+const PROGRESS_ID = /^[0-9a-f-]{36}$/
+
+type WithId = { readonly Params: { readonly id: string } }
+
+export function runRoutes(page: Page): void {
+  const { app, ground, show } = page
+  const { store } = ground.ground
+
+  app.get('/runs', async (request, reply) => {
+    const wanted = queryOf(request, 'q').trim()
+    const number = pageNumber(request)
+    const all: PastRun[] = []
+    for await (const run of pastRuns(store)) all.push(run)
+    const undoOf = undoneBy(all)
+    const found = wanted === '' ? all : all.filter(run => run.file.name.includes(wanted) || run.run.startsWith(wanted))
+    const shown = found.slice((number - 1) * RUNS_A_PAGE, number * RUNS_A_PAGE)
+    return show(request, reply, 'runs', {
+      title: 'web.runs',
+      part: 'runs',
+      wanted,
+      number,
+      pages: Math.max(1, Math.ceil(found.length / RUNS_A_PAGE)),
+      runs: shown.map(run => ({ ...run, isUndone: undoOf(run.run) !== undefined })),
+      unfinished: await findUnfinished(page),
+    })
+  })
+
+  app.get<WithId>('/runs/:id', async (request, reply) => {
+    const { id } = request.params
+    const turn = ground.queue.turnOf(id)
+    if (turn !== undefined) {
+      const shown = shownTurn(turn, request.lang, ground.now())
+      return show(request, reply, 'progress', { title: 'web.progress', part: 'run', turn: shown })
+    }
+    const found = await findRun(page, id)
+    if (found !== null) return showReport(page, request, reply, found)
+    const failure = reasonOf(ground.queue.failureOf(id), request.lang)
+    void reply.code(failure === null ? 404 : 200)
+    return show(request, reply, 'problem', {
+      title: failure === null ? 'web.run-unknown' : 'web.run-failed',
+      part: 'run',
+      sentence: failure,
+    })
+  })
+
+  // For the little that the page does by itself.
+  app.get<WithId>('/runs/:id/progress', (request, reply) => {
+    const turn = ground.queue.turnOf(request.params.id)
+    if (turn === undefined) return reply.code(204).send()
+    return show(request, reply, 'progress-now', {
+      title: 'web.progress',
+      turn: shownTurn(turn, request.lang, ground.now()),
+    })
+  })
+
+  app.get<WithId>('/runs/:id/report.txt', async (request, reply) => {
+    const found = await needRun(page, request.params.id)
+    if (found.past === null) throw new Refusal('nothing-there')
+    return download(reply, store.folder.reports, basename(found.past.text))
+  })
+
+  app.get<WithId>('/runs/:id/report.json', async (request, reply) => {
+    const { past, path, head } = await needRun(page, request.params.id)
+    if (past !== null) return download(reply, store.folder.reports, basename(path))
+    return reply
+      .type('application/json; charset=utf-8')
+      .header('content-disposition', `attachment; filename="${head.run}.json"`)
+      .send(createReadStream(path))
+  })
+
+  app.get<WithId>('/runs/:id/retry', async (request, reply) => {
+    const { past } = await needRun(page, request.params.id)
+    if (past?.retryFile === null || past === null) throw new Refusal('nothing-there')
+    return download(reply, store.folder.retry, basename(past.retryFile))
+  })
+
+  app.get<WithId>('/runs/:id/file', async (request, reply) => {
+    const { past } = await needRun(page, request.params.id)
+    if (past === null) throw new Refusal('nothing-there')
+    // A file has the name of its report, wherever it went.
+    const name = basename(past.json, '.json')
+    const folder = past.file.outcome === 'refused' ? store.folder.refused : store.folder.archives
+    return download(reply, folder, name)
+  })
+
+  app.post<WithId>('/runs/:id/really', async (request, reply) => {
+    const { upload, head } = await needRun(page, request.params.id)
+    if (upload === null || head.undoes !== undefined) throw new Refusal('nothing-there')
+    return runForReal(page, request, reply, upload)
+  })
+
+  app.post<WithId>('/runs/:id/undo', async (request, reply) => {
+    const { head } = await needRun(page, request.params.id)
+    const undoes = head.undoes !== undefined && head.simulated ? head.undoes : head.run
+    const asked = { id: ground.newId(), undoes, name: head.file.name, request: requestOf(request) }
+    const isSimulated = fieldOf(request, 'simulate') !== ''
+    logAction(page, request, isSimulated ? 'simulate-undo' : 'undo', { run: asked.id, undoes })
+    if (isSimulated) ground.queue.perform(simulatedUndo(ground.ground, asked))
+    else {
+      await note(store, asked)
+      ground.queue.perform(undoing(ground.ground, asked))
+    }
+    return goTo(page, reply, `/runs/${asked.id}`)
+  })
+}
+
+/** A run that has a report: a past one, or a simulated one. */
+interface FoundRun {
+  readonly head: ReportHead
+  /** Of its report, as JSON. */
+  readonly path: string
+  /** null: it was simulated. */
+  readonly past: PastRun | null
+  /** null: it was not simulated. */
+  readonly upload: Upload | null
+}
+
+async function findRun({ ground }: Page, id: string): Promise<FoundRun | null> {
+  if (!PROGRESS_ID.test(id)) return null
+  const { store } = ground.ground
+  const upload = await findUpload(store, id)
+  const simulated = upload === null ? null : await readReportHead(uploadReport(store, id))
+  if (simulated !== null) return { head: simulated, path: uploadReport(store, id), past: null, upload }
+  for await (const past of pastRuns(store)) {
+    if (past.run !== id) continue
+    const head = await readReportHead(past.json)
+    return head === null ? null : { head, path: past.json, past, upload: null }
+  }
+  return null
+}
+
+async function needRun(page: Page, id: string): Promise<FoundRun> {
+  const found = await findRun(page, id)
+  if (found === null) throw new Refusal('nothing-there')
+  return found
+}
+
+async function showReport(
+  page: Page,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { head, path, past, upload }: FoundRun,
+): Promise<string> {
+  const { ground, show } = page
+  const { store } = ground.ground
+  const isRefused = head.file.outcome === 'refused'
+  const filter: Filter = {
+    outcome: queryOf(request, 'outcome') || (head.summary.failed! > 0 && !hasFilter(request) ? 'failed' : ''),
+    code: queryOf(request, 'code'),
+    text: queryOf(request, 'text').trim(),
+  }
+  const number = pageNumber(request)
+  const rows = isRefused ? { rows: [], hasMore: false } : await rowsOf(path, filter, number, ROWS_A_PAGE)
+  const all: PastRun[] = []
+  if (past !== null) for await (const run of pastRuns(store)) all.push(run)
+  const isUndo = head.undoes !== undefined
+  return show(request, reply, 'report', {
+    title: isUndo ? 'web.undo-report' : 'web.report',
+    part: 'runs',
+    head,
+    isUndo,
+    isPast: past !== null,
+    hasFile: past !== null && !isUndo && head.file.outcome !== 'held',
+    undoneBy: past === null ? null : (undoneBy(all)(head.run)?.run ?? null),
+    upload,
+    filter,
+    number,
+    ...rows,
+    ...(await coursesOf(page, path, head, rows.rows)),
+    changes: changesOf(head, request.lang),
+  })
+}
+
+/** Runs what was simulated: that very content. */
+async function runForReal(
+  page: Page,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  upload: Upload,
+): Promise<FastifyReply> {
+  const { ground } = page
+  const { store } = ground.ground
+  const { name, sha256, storedAs } = upload
+  const gone = new Refusal('file-changed', { file: name })
+  const id = ground.newId()
+  if (storedAs === null) {
+    if (!(await runUpload(page, request, { id, from: upload.id, name }))) throw gone
+  } else {
+    if ((await sumOfFile(join(store.directory, storedAs))) !== sha256) throw gone
+    ground.queue.add({ id, file: name, arrival: null, request: requestOf(request) })
+  }
+  logAction(page, request, 'run', { run: id, file: name, sha256 })
+  return goTo(page, reply, `/runs/${id}`)
+}
+
+const hasFilter = (request: FastifyRequest): boolean =>
+  ['outcome', 'code', 'text', 'all'].some(name => queryOf(request, name) !== '')
+
+/** From 1. */
+export const pageNumber = (request: FastifyRequest): number =>
+  Math.max(1, Math.min(1_000_000, Number.parseInt(queryOf(request, 'page'), 10) || 1))
+
+/** Runs that have no report yet, as the ledger knows them; null: it is out of reach. Those that the queue has are shown by it. */
+async function findUnfinished({ ground }: Page): Promise<LedgerEntry[] | null> {
+  try {
+    const unfinished = await withMoodle(ground.current.value, unfinishedRuns)
+    return unfinished.filter(({ id }) => ground.queue.turnOf(id) === undefined)
+  } catch (error) {
+    if (error instanceof Problem) return null
+    throw error
+  }
+}

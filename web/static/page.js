@@ -1,0 +1,31 @@
+// The little that is better with JavaScript: what runs and waits is shown as it goes on, and a form is not sent twice.
+const EVERY_MS = 1000
+
+for (const place of document.querySelectorAll('[data-live]')) {
+  setInterval(async () => {
+    if (document.hidden) return
+    try {
+      const answer = await fetch(place.dataset.live, { redirect: 'error', headers: { accept: 'text/html' } })
+      if (answer.status === 204 && place.dataset.whenDone === 'reload') location.reload()
+      else if (answer.ok && answer.status === 200) {
+        const text = await answer.text()
+        // Put there only where something has changed: a focus in it would be lost each time.
+        if (place.dataset.last !== text) place.innerHTML = text
+        place.dataset.last = text
+      }
+    } catch {
+      // The daemon is being restarted, or the session has ended: what is shown stays, and the next try may do.
+    }
+  }, EVERY_MS)
+}
+
+for (const form of document.querySelectorAll('form[method="post"]')) {
+  form.addEventListener('submit', event => {
+    if (form.dataset.sent === 'true') event.preventDefault()
+    form.dataset.sent = 'true'
+  })
+}
+// Come back to by the browser's own button, a form can be sent again.
+addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent
+})
