@@ -79,10 +79,15 @@ const MANIFEST_PATIENCE_MS = 60_000
 /**
  * Looks at the directory, and takes what is whole.
  *
+ * @param onTaking told how many files are about to be taken, and waited for
  * @returns when there may be more to take, by `clock.elapsed`; null where only an event or the next regular look can tell
  * @throws what the system says where the directory cannot be read
  */
-export async function scan(intake: Intake, memory: Memory): Promise<number | null> {
+export async function scan(
+  intake: Intake,
+  memory: Memory,
+  onTaking: (count: number) => Promise<void> = async () => {},
+): Promise<number | null> {
   const entries = await list(intake.directory)
   forget(memory, entries)
   // One that a crash has left keeps the feeders waiting.
@@ -94,6 +99,7 @@ export async function scan(intake: Intake, memory: Memory): Promise<number | nul
     intake.log.debug({ event: 'feeder-at-work', files: whole.length }, 'nothing is taken: a feeder’s lock is there')
     return next
   }
+  await onTaking(whole.length)
   return soonest(next, await takeAll(intake, memory, whole))
 }
 

@@ -20,6 +20,12 @@ const LOOK_EVERY_MS = 30_000
 /** Files often come in numbers: one look for all events of so long. */
 const GATHER_MS = 100
 
+/**
+ * So many files are taken without a watcher, and it is another one that watches from then on: at each that goes, chokidar would
+ * look at all that are left.
+ */
+const MANY = 100
+
 /** For file systems that tell nothing. */
 const POLL_EVERY_MS = 1_000
 
@@ -88,7 +94,13 @@ async function keepLooking(intake: Intake, polling: boolean, rest: Rest, stopped
         await watched?.watcher.close()
         watched = open(intake, polling, identity, rest)
       }
-      next = intake.takesFiles() ? await scan(intake, memory) : clock.elapsed() + STAND_BY_MS
+      const onTaking = async (count: number): Promise<void> => {
+        if (count < MANY || watched === undefined) return
+        watched.isOver = true
+        await watched.watcher.close()
+        rest.wake()
+      }
+      next = intake.takesFiles() ? await scan(intake, memory, onTaking) : clock.elapsed() + STAND_BY_MS
       if (trouble !== undefined) log.info({ event: 'intake-recovered', directory }, 'files are taken again')
       trouble = undefined
     } catch (error) {
