@@ -7,7 +7,7 @@ import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { holdConfig } from './config/current.ts'
 import { removeManifestsOf } from './intake/manifest.ts'
-import { removeDoneFilesOf } from './intake/scan.ts'
+import { removeDoneFilesOf, removeTaken } from './intake/scan.ts'
 import { watchForSilence } from './intake/silence.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
@@ -126,6 +126,7 @@ async function serve(
     closing.push(queue.idle)
     // What was begun before the last stop comes first, then what waited, then what lies in the drop directory.
     const arrived = await arrivalsOf(store)
+    await removeTaken(intake.directory, store, arrived.at(-1))
     const begun = await begunJobs(store)
     for (const job of begun) if (job.arrival === null) queue.add(job)
     for (const { name, folder } of arrived) {

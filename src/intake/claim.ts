@@ -84,7 +84,7 @@ function vanished(error: unknown): Claimed {
 }
 
 /** A copy on another file system has another inode, and its time only to the millisecond. */
-function looksLike(taken: BigIntStats, opened: BigIntStats): boolean {
+export function looksLike(taken: BigIntStats, opened: BigIntStats): boolean {
   const apart = taken.mtimeNs - opened.mtimeNs
   return taken.isFile() && taken.size === opened.size && apart < 1_000_000n && apart > -1_000_000n
 }

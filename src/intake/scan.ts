@@ -7,12 +7,12 @@ import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../log.ts'
 import type { Notice } from '../notify/administrators.ts'
-import type { Arrival } from '../store/arrivals.ts'
+import { type Arrival, arrivalPath } from '../store/arrivals.ts'
 import { failedWith } from '../store/errno.ts'
 import { removeLeftOverLock, takeLock } from '../store/lock.ts'
 import { type FileIdentity, isSame } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
-import { claim, type Dropped, pathOf } from './claim.ts'
+import { claim, type Dropped, looksLike, pathOf } from './claim.ts'
 import { type Manifest, readManifest, removeManifest, sumOf } from './manifest.ts'
 import {
   doneFileOf,
@@ -302,6 +302,25 @@ export async function removeDoneFilesOf(
     if ((await statsOf(join(directory, name))) === undefined) {
       await removeDoneFile(directory, Buffer.from(name), doneFile)
     }
+  }
+}
+
+/**
+ * Removes from the drop directory what was taken from it just before a crash, where that is another file system than the store:
+ * a file is copied then, and lies in both places for a moment. It would be run twice.
+ *
+ * @param last what was taken last
+ */
+export async function removeTaken(directory: string, store: Store, last: Arrival | undefined): Promise<void> {
+  if (last === undefined || (await statsOf(directory)) === undefined) return
+  const path = arrivalPath(store, last)
+  const taken = await lstat(path, { bigint: true })
+  for (const dropped of (await list(directory)).values()) {
+    const source = pathOf(directory, dropped)
+    const stats = dropped.name === last.name ? await statsOf(source) : undefined
+    if (stats === undefined || stats.dev === taken.dev || !looksLike(taken, stats)) continue
+    const [one, other] = [await sumOf(path, taken), await sumOf(source, stats)]
+    if (one !== null && one === other) await unlink(source)
   }
 }
 
