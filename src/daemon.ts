@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
-import { holdConfig } from './config/current.ts'
+import { type CurrentConfig, holdConfig } from './config/current.ts'
 import { removeManifestsOf } from './intake/manifest.ts'
 import { removeDoneFilesOf, removeTaken } from './intake/scan.ts'
 import { watchForSilence } from './intake/silence.ts'
@@ -65,12 +65,14 @@ export async function daemon(ground: DaemonGround): Promise<void> {
   const closing: (() => unknown)[] = []
   try {
     const store = await openStore(config.store.directory)
+    // The page may change some of it while we run; what is opened below is opened once.
+    const current = holdConfig(ground.configPath, config)
     const election = enterElection(config.moodle.database, log)
     closing.push(election.close)
     // A daemon that cannot reach its database is of no use, and whoever watches the service should see so.
     closing.push(startWatchdog(() => answers(config.moodle.database, signal)))
     await whileStoreIsOurs({ store, election, log, signal, onWait: isUp }, until =>
-      serve({ ...ground, signal: until }, store, election, isUp),
+      serve({ ...ground, signal: until }, current, store, election, isUp),
     )
   } finally {
     signal.removeEventListener('abort', onStop)
@@ -84,15 +86,14 @@ export async function daemon(ground: DaemonGround): Promise<void> {
  * It starts without a database, too: files wait until there is one.
  */
 async function serve(
-  { configPath, config, log, lang, signal }: DaemonGround,
+  { config, log, lang, signal }: DaemonGround,
+  current: CurrentConfig,
   store: Store,
   election: Election,
   onUp: () => void,
 ): Promise<void> {
   const { intake, schedule } = config
   const now = () => new Date()
-  // The page may change some of it while we run; what is opened below is opened once.
-  const current = holdConfig(configPath, config)
   // Not AbortSignal.any: Node 20 may forget what it made.
   const stopping = new AbortController()
   const stop = stopping.signal
