@@ -78,7 +78,7 @@ export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage:
     staleCaches: staleCaches(caches, cacheSite(facts.settings)),
     warn: warnOnce(log),
   }
-  for await (const rows of readAhead(chunksOf(run, facts, last, isIncluded))) {
+  for await (const rows of chunksOf(run, facts, last, isIncluded)) {
     if (request.signal?.aborted) return false
     await run.ensureSame()
     // Maintenance may begin at any time.
@@ -119,22 +119,26 @@ export async function simulate<T>(
   }
 }
 
-/** The rows behind one that is done already, or all of them, in lists that are applied together. */
-export async function* chunksOf(
+/** The rows behind one that is done already, or all of them, in lists that are applied together; the next is read ahead. */
+export function chunksOf(
   run: Run,
   { settings }: Facts,
   last: Lease['last'],
   isIncluded: (row: Row) => boolean = () => true,
 ): AsyncGenerator<Row[]> {
+  return readAhead(gatherChunks(rowsAfter(run, timeZoneOf(settings), last), isIncluded))
+}
+
+async function* gatherChunks(lists: AsyncIterable<Row[]>, isIncluded: (row: Row) => boolean): AsyncGenerator<Row[]> {
   let gathered: Row[] = []
-  for await (const rows of rowsAfter(run, timeZoneOf(settings), last)) {
+  for await (const rows of lists) {
     gathered = gathered.concat(rows.filter(isIncluded))
     for (; gathered.length >= CHUNK_ROWS; gathered = gathered.slice(CHUNK_ROWS)) yield gathered.slice(0, CHUNK_ROWS)
   }
   if (gathered.length > 0) yield gathered
 }
 
-/** Reads the next one while the last one is worked on. */
+/** Asks for the next one while the last one is worked on. */
 async function* readAhead<Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
   try {
     for (let next = items.next(); ; ) {
