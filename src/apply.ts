@@ -78,7 +78,7 @@ export async function applyRows(run: Run, moodle: Moodle, facts: Facts, passage:
     staleCaches: staleCaches(caches, cacheSite(facts.settings)),
     warn: warnOnce(log),
   }
-  for await (const rows of readAhead(chunksOf(run, moodle, facts, last, isIncluded))) {
+  for await (const rows of chunksOf(run, moodle, facts, last, isIncluded)) {
     if (request.signal?.aborted) return false
     await run.ensureSame()
     // Maintenance may begin at any time.
@@ -122,22 +122,33 @@ export async function simulate<T>(
 /** Bytes of a statement that a row takes beside its names: ids, and what stands about them. */
 const BYTES_ABOUT_A_ROW = 100
 
-/** The rows behind one that is done already, or all of them, in lists that are applied together: their names have room in one statement. */
-export async function* chunksOf(
+/**
+ * The rows behind one that is done already, or all of them, in lists that are applied together: their names have room in one
+ * statement. The next list is read ahead.
+ */
+export function chunksOf(
   run: Run,
   { maxStatementBytes }: Moodle,
   { settings }: Facts,
   last: Lease['last'],
   isIncluded: (row: Row) => boolean = () => true,
 ): AsyncGenerator<Row[]> {
+  return readAhead(gatherChunks(rowsAfter(run, timeZoneOf(settings), last), isIncluded, maxStatementBytes / 2))
+}
+
+async function* gatherChunks(
+  lists: AsyncIterable<Row[]>,
+  isIncluded: (row: Row) => boolean,
+  maxBytes: number,
+): AsyncGenerator<Row[]> {
   let gathered: Row[] = []
   let bytes = 0
-  for await (const rows of rowsAfter(run, timeZoneOf(settings), last)) {
+  for await (const rows of lists) {
     for (const row of rows) {
       if (!isIncluded(row)) continue
       gathered.push(row)
       bytes += row.length + BYTES_ABOUT_A_ROW
-      if (gathered.length < CHUNK_ROWS && bytes <= maxStatementBytes / 2) continue
+      if (gathered.length < CHUNK_ROWS && bytes <= maxBytes) continue
       yield gathered
       gathered = []
       bytes = 0
@@ -146,7 +157,7 @@ export async function* chunksOf(
   if (gathered.length > 0) yield gathered
 }
 
-/** Reads the next one while the last one is worked on. */
+/** Asks for the next one while the last one is worked on. */
 async function* readAhead<Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
   try {
     for (let next = items.next(); ; ) {

@@ -61,11 +61,9 @@ export async function lookThrough(run: Run, moodle: Moodle, facts: Facts): Promi
       else if (row.error.code === 'empty-course') cids.addEmpty()
     }
     count += rows.length
-    await uids.ask(NAMES_AT_ONCE)
-    await cids.ask(NAMES_AT_ONCE)
+    await Promise.all([uids.ask(NAMES_AT_ONCE), cids.ask(NAMES_AT_ONCE)])
   }
-  await uids.ask(1)
-  await cids.ask(1)
+  await Promise.all([uids.ask(1), cids.ask(1)])
   return { unmatched: { rows: count, users: uids.unmatched(), courses: cids.unmatched() }, courseIds, leaving }
 }
 

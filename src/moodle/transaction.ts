@@ -150,12 +150,8 @@ async function tryChunk(ground: ChunkGround, rows: readonly Row[], now: number):
     stale = prepared.flatMap(one => one.stale?.() ?? [])
     // The log hears first and is written last: it tells the ids of the others' rows.
     const following = prepared.toReversed().flatMap(({ tables }) => tables ?? [])
-    await allDone([
-      writeWorld(ground.moodle, world, following, keep),
-      ground.recording.add(results),
-      ground.staleCaches.note(stale),
-    ])
-    await ground.recording.checkpoint(results)
+    await allDone([writeWorld(ground.moodle, world, following, keep), ground.recording.add(results)])
+    await allDone([ground.staleCaches.note(stale), ground.recording.checkpoint(results)])
     await connection.query('COMMIT')
     ground.recording.committed()
   } catch (error) {
