@@ -36,9 +36,12 @@ async function run(
 }
 
 /** A config.php as Moodle's installer writes it, for a school; `changed` replaces or adds settings. */
-async function configPhpOf(school: TestSchool, changed: Readonly<Record<string, string>> = {}): Promise<string> {
+async function configPhpOf(
+  school: TestSchool,
+  changed: Readonly<Record<string, string | undefined>> = {},
+): Promise<string> {
   const { socketPath, host, port, user, password, name, prefix } = school.database
-  const settings: Record<string, string> = {
+  const settings: Record<string, string | undefined> = {
     dbtype: "'mariadb'",
     dbhost: socketPath === null ? `'${host}'` : "'localhost'",
     dbname: `'${name}'`,
@@ -51,7 +54,9 @@ async function configPhpOf(school: TestSchool, changed: Readonly<Record<string, 
     ...changed,
   }
   const path = join(school.folder, 'config.php')
-  const lines = Object.entries(settings).map(([key, value]) => `$CFG->${key} = ${value};`)
+  const lines = Object.entries(settings).flatMap(([key, value]) =>
+    value === undefined ? [] : [`$CFG->${key} = ${value};`],
+  )
   await writeFile(path, ['<?php', ...lines, "require_once(__DIR__ . '/lib/setup.php');", ''].join('\n'))
   return path
 }
@@ -196,6 +201,17 @@ describe('without tool_sync', () => {
     expect(await readFile(path, 'utf8')).toContain(`configPhp: ${php}`)
   })
 
+  test.each([
+    ['does not suit', { dataroot: "'../moodledata'" }, 'moodle.dataroot'],
+    ['is set elsewhere', { dbuser: undefined }, 'moodle.database.user'],
+  ])('what %s is left to be written', async (_, changed, key) => {
+    const school = await freshSchool()
+    const path = join(school.folder, 'config.yaml')
+    const { status, said } = await run(path, await configPhpOf(school, changed))
+    expect(status).toBe(0)
+    expect(said).toContain(`write into ${path}: ${key}, enrol.courseIdentifier`)
+  })
+
   test('what PHP computes is left to be written', async () => {
     const school = await freshSchool()
     const php = await configPhpOf(school, { dbpass: "file_get_contents('/run/secrets/db')" })
@@ -204,7 +220,7 @@ describe('without tool_sync', () => {
     expect(status).toBe(0)
     expect(said).toContain('moodle.database.password, enrol.courseIdentifier, enrol.userIdentifier')
     expect(await readFile(path, 'utf8')).toContain(
-      '# To be written: config.php has it computed by PHP, which is not run.',
+      '# To be written: config.php does not tell it in a way that can be used.',
     )
   })
 })
@@ -235,7 +251,7 @@ describe('what is not as needed', () => {
       "<?php $CFG->dbtype = 'pgsql'; $CFG->dataroot = '/d'; $CFG->dbname = 'm'; $CFG->dbuser = 'u';",
       'pgsql',
     ],
-    ['nothing of Moodle', '<?php phpinfo();', 'moodle.dataroot'],
+    ['nothing of Moodle', '<?php phpinfo();', 'it sets none of $CFG->dbname'],
   ])('a config.php that is %s is said what it is', async (_, source, expected) => {
     const school = await freshSchool()
     const php = join(school.folder, 'other.php')
@@ -253,7 +269,7 @@ describe('what is not as needed', () => {
     const school = await freshSchool()
     const php = await configPhpOf(school)
     const { status, said } = await run(join(php, 'config.yaml'), php)
-    expect({ status, said }).toMatchObject({ status: 78, said: expect.stringContaining('cannot be written: EEXIST') })
+    expect({ status, said }).toMatchObject({ status: 78, said: expect.stringContaining('(EEXIST)') })
   })
 })
 
