@@ -264,6 +264,9 @@ function asText(found: Found, path: string, owner: number | null, lang: Lang): s
     for (const { key, value, setting } of taken) lines.push(`  ${key}: ${JSON.stringify(value)}  (${setting})`)
   }
   if (left.length > 0) lines.push('', say(lang, 'init.left'), ...left.map(one => `  ${leftOf(one, lang)}`))
+  if (config !== null && taken.length + left.length > 0) {
+    lines.push('', say(lang, 'init.both-take', { directory: config.intake.directory }))
+  }
   for (const key of IDENTIFIER_KEYS) {
     const counts = countsOf(identifiers, key, lang)
     if (counts.length > 0) lines.push('', `${key}:`, ...counts.map(sentence => `  ${sentence}`))

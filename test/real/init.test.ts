@@ -88,6 +88,7 @@ describe('with the settings of tool_sync', () => {
     expect(said).toContain(`Written: ${path}, from ${php}.`)
     expect(said).toContain('  enrol.courseIdentifier: "idnumber"  (enrols_courseidentifier)')
     expect(said).toContain('Nothing is missing.')
+    expect(said).toContain(`takes files from ${join(school.dataroot, 'sync')}, too`)
     expect(said).toContain(`moodle-syncd check --config ${path}`)
     const config = await loadConfig(path, {})
     expect(config).toMatchObject({
