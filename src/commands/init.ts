@@ -177,17 +177,17 @@ function textOf(found: Found, lang: Lang): string {
   const { configPhp, config, untold, taken, identifiers } = found
   const head = say(lang, 'init.head', { configPhp: onOneLine(configPhp) }).replaceAll(/^/gm, '# ')
   const show = (key: string, option: Option<unknown>): Shown => {
-    if (key === 'moodle.configPhp') return { value: configPhp, isSet: true, remarks: [] }
+    const comments = [say(lang, `option.${key}`)]
+    if (key === 'moodle.configPhp') return { value: configPhp, isSet: true, comments }
     const own = taken.find(one => one.key === key)
-    const remarks: string[] = []
-    if (own !== undefined) remarks.push(say(lang, 'init.remark-taken', { setting: own.setting }))
-    if (untold.includes(key)) remarks.push(say(lang, 'init.remark-untold'))
+    if (own !== undefined) comments.push(say(lang, 'init.remark-taken', { setting: own.setting }))
+    if (untold.includes(key)) comments.push(say(lang, 'init.remark-untold'))
     if (isIdentifierKey(key)) {
-      if (own === undefined) remarks.push(say(lang, 'init.remark-choose'))
-      remarks.push(...countsOf(identifiers, key, lang))
+      if (own === undefined) comments.push(say(lang, 'init.remark-choose'))
+      comments.push(...countsOf(identifiers, key, lang))
     }
     const value = own?.value ?? inherited(key, option, config) ?? option.example ?? option.default
-    return { value: value ?? null, isSet: own !== undefined, remarks }
+    return { value: value ?? null, isSet: own !== undefined, comments }
   }
   return configurationText(`${head}\n`, show)
 }

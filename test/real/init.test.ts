@@ -9,7 +9,7 @@ import { init } from '../../src/commands/init.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { Problem } from '../../src/errors.ts'
 import { explain } from '../../src/messages/explain.ts'
-import { LANGUAGES, type Lang } from '../../src/messages/say.ts'
+import { LANGUAGES, type Lang, say } from '../../src/messages/say.ts'
 import { freshSchool, type TestSchool } from '../database.ts'
 
 interface Ended {
@@ -136,8 +136,10 @@ describe('with the settings of tool_sync', () => {
     })
     const php = await configPhpOf(school)
     for (const lang of LANGUAGES) {
-      const { status, said } = await run(join(school.folder, `${lang}.yaml`), php, { lang })
+      const path = join(school.folder, `${lang}.yaml`)
+      const { status, said } = await run(path, php, { lang })
       expect(status).toBe(0)
+      expect(await readFile(path, 'utf8')).toContain(say(lang, 'option.csv.maxRecordBytes'))
       expect(said).toContain('enrols_filelocation')
       expect(said).toContain('enrols_useridentifier')
     }
