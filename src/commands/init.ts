@@ -50,8 +50,8 @@ interface Found {
   readonly configPhp: string
   /** What Moodle's config.php says; null where PHP computes something of it that we need. */
   readonly config: Config | null
-  /** Keys that PHP computes, so that they must be written. */
-  readonly computed: readonly string[]
+  /** Keys that config.php does not tell, so that they must be written. */
+  readonly untold: readonly string[]
   readonly taken: readonly Taken[]
   readonly left: readonly Left[]
   /** How well identifiers tell apart; null where the database was not asked. */
@@ -120,57 +120,74 @@ async function findOut(
   try {
     config = await configOf(configPath, draft, env)
   } catch (error) {
-    const computed = computedKeys(error)
-    if (computed === null) throw asProblem(error, configPhp, lang)
-    return { ...nothing, config: null, computed, unasked: say(lang, 'init.computed', { keys: computed.join(', ') }) }
+    const untold = untoldKeys(error)
+    if (untold === null) throw asProblem(error, configPhp, lang)
+    return { ...nothing, config: null, untold, unasked: say(lang, 'init.untold', { keys: untold.join(', ') }) }
   }
   try {
     return await withMoodle(config, async moodle => {
       const settings = await loadSettings(moodle, config)
       const { taken, left } = fromToolSync(name => settings('tool_sync', name))
       const identifiers = await countIdentifiers(moodle)
-      return { configPhp, config, computed: [], taken, left, identifiers, unasked: null }
+      return { configPhp, config, untold: [], taken, left, identifiers, unasked: null }
     })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    return { ...nothing, config, computed: [], unasked: explain(lang, error) }
+    return { ...nothing, config, untold: [], unasked: explain(lang, error) }
   }
 }
 
-/** The keys that only PHP could tell, where that is all that is wrong. */
-function computedKeys(error: unknown): string[] | null {
-  if (!(error instanceof ConfigurationInvalid)) return null
-  return error.faults.every(({ code }) => code === 'config-php-computed')
+/** What must be known of a Moodle, and how its config.php calls it. */
+const NAMES_IN_PHP: Readonly<Record<string, string>> = {
+  'moodle.database.name': '$CFG->dbname',
+  'moodle.database.user': '$CFG->dbuser',
+  'moodle.dataroot': '$CFG->dataroot',
+}
+
+/** Faults that leave a key to be written: only PHP could tell it, a file that is included has it, or it does not suit. */
+const LEFT_TO_WRITE: ReadonlySet<string> = new Set(['config-php-computed', 'config-php-unsuitable', 'missing-key'])
+
+/** The keys that config.php does not tell, where that is all that is wrong; null: it is of no use. */
+function untoldKeys(error: unknown): string[] | null {
+  if (!(error instanceof ConfigurationInvalid) || isNothingSet(error)) return null
+  return error.faults.every(({ code }) => LEFT_TO_WRITE.has(code))
     ? error.faults.map(({ args }) => String(args.key))
     : null
 }
 
+const isNothingSet = ({ faults }: ConfigurationInvalid): boolean =>
+  faults.filter(({ code }) => code === 'missing-key').length === Object.keys(NAMES_IN_PHP).length
+
 /** The faults of the draft are those of the config.php: it has no line that anybody could look at. */
 function asProblem(error: unknown, configPhp: string, lang: Lang): unknown {
   if (!(error instanceof ConfigurationInvalid)) return error
-  const reasons = error.faults.map(({ code, args }) => {
-    if (code === 'config-php-unreadable') return withReason(lang, args).reason
-    return say(lang, code === 'missing-key' ? 'init.missing-key' : `configuration.${code}`, args)
-  })
+  const names = Object.values(NAMES_IN_PHP).join(', ')
+  const reasons = isNothingSet(error)
+    ? [say(lang, 'init.nothing-set', { names })]
+    : error.faults
+        .filter(({ code }) => !LEFT_TO_WRITE.has(code))
+        .map(({ code, args }) =>
+          code === 'config-php-unreadable' ? withReason(lang, args).reason : say(lang, `configuration.${code}`, args),
+        )
   return new Problem('init-config-php', { path: configPhp, reason: reasons.join(' ') }, EXIT.configuration, error)
 }
 
 /** The text of the configuration. */
 function textOf(found: Found, lang: Lang): string {
-  const { configPhp, config, computed, taken, identifiers } = found
+  const { configPhp, config, untold, taken, identifiers } = found
   const head = say(lang, 'init.head', { configPhp: onOneLine(configPhp) }).replaceAll(/^/gm, '# ')
   const show = (key: string, option: Option<unknown>): Shown => {
-    if (key === 'moodle.configPhp') return { value: configPhp, isSet: true, remarks: [] }
+    const comments = [say(lang, `option.${key}`)]
+    if (key === 'moodle.configPhp') return { value: configPhp, isSet: true, comments }
     const own = taken.find(one => one.key === key)
-    const remarks: string[] = []
-    if (own !== undefined) remarks.push(say(lang, 'init.remark-taken', { setting: own.setting }))
-    if (computed.includes(key)) remarks.push(say(lang, 'init.remark-computed'))
+    if (own !== undefined) comments.push(say(lang, 'init.remark-taken', { setting: own.setting }))
+    if (untold.includes(key)) comments.push(say(lang, 'init.remark-untold'))
     if (isIdentifierKey(key)) {
-      if (own === undefined) remarks.push(say(lang, 'init.remark-choose'))
-      remarks.push(...countsOf(identifiers, key, lang))
+      if (own === undefined) comments.push(say(lang, 'init.remark-choose'))
+      comments.push(...countsOf(identifiers, key, lang))
     }
     const value = own?.value ?? inherited(key, option, config) ?? option.example ?? option.default
-    return { value: value ?? null, isSet: own !== undefined, remarks }
+    return { value: value ?? null, isSet: own !== undefined, comments }
   }
   return configurationText(`${head}\n`, show)
 }
@@ -228,8 +245,8 @@ async function write(path: string, text: string, config: Config | null): Promise
 }
 
 /** What is still to be written by a person. */
-const toWrite = ({ computed, taken }: Found): string[] => [
-  ...computed,
+const toWrite = ({ untold, taken }: Found): string[] => [
+  ...untold,
   ...IDENTIFIER_KEYS.filter(key => !taken.some(one => one.key === key)),
 ]
 
@@ -247,6 +264,9 @@ function asText(found: Found, path: string, owner: number | null, lang: Lang): s
     for (const { key, value, setting } of taken) lines.push(`  ${key}: ${JSON.stringify(value)}  (${setting})`)
   }
   if (left.length > 0) lines.push('', say(lang, 'init.left'), ...left.map(one => `  ${leftOf(one, lang)}`))
+  if (config !== null && taken.length + left.length > 0) {
+    lines.push('', say(lang, 'init.both-take', { directory: config.intake.directory }))
+  }
   for (const key of IDENTIFIER_KEYS) {
     const counts = countsOf(identifiers, key, lang)
     if (counts.length > 0) lines.push('', `${key}:`, ...counts.map(sentence => `  ${sentence}`))

@@ -3,6 +3,7 @@
  * `config/moodle-syncd.example.yaml`, and those that `moodle-syncd init` writes.
  */
 import { stringify } from 'yaml'
+import { say } from '../messages/say.ts'
 import type { Written } from './kinds.ts'
 import { isOption, OPTIONS, type Option, type Section } from './options.ts'
 
@@ -20,20 +21,20 @@ export interface Shown {
   readonly value: Written
   /** Not so: as a comment, for who wants to set it. */
   readonly isSet: boolean
-  /** Whole sentences that stand below what the key does. */
-  readonly remarks: readonly string[]
+  /** Whole sentences that stand above it. */
+  readonly comments: readonly string[]
 }
 
 /** The whole example file: every key set, but those that config.php has too. */
 export const exampleConfiguration = (): string =>
-  configurationText(HEAD, (_path, option) => ({
+  configurationText(HEAD, (path, option) => ({
     value: option.example === undefined ? option.default! : option.example,
     isSet: !(option.default === undefined && !option.required),
-    remarks: [],
+    comments: [say('en', `option.${path}`)],
   }))
 
 /**
- * A configuration with every key and what it does.
+ * A configuration with every key.
  * @param head comments, with `#` and line ends
  * @param show how each key is shown
  */
@@ -45,14 +46,14 @@ type Show = Parameters<typeof configurationText>[1]
 function section(table: Section, path: string, indent: string, show: Show): string[] {
   return Object.entries(table).flatMap(([key, entry]) => {
     const lines = isOption(entry)
-      ? optionLines(key, entry.says, indent, show(path + key, entry))
+      ? optionLines(key, indent, show(path + key, entry))
       : [`${indent}${key}:`, ...section(entry, `${path}${key}.`, `${indent}  `, show)]
     return indent === '' ? [...lines, ''] : lines
   })
 }
 
-function optionLines(key: string, says: string, indent: string, shown: Shown): string[] {
-  const comments = [says, ...shown.remarks].flatMap(sentence => wrapped(sentence, indent))
+function optionLines(key: string, indent: string, shown: Shown): string[] {
+  const comments = shown.comments.flatMap(sentence => wrapped(sentence, indent))
   return [...comments, `${indent}${shown.isSet ? '' : '# '}${key}: ${inline(shown.value)}`]
 }
 

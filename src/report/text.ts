@@ -7,7 +7,7 @@ import { heldLines } from './held.ts'
 import { isTrial, type Report, type StartedBy } from './report.ts'
 import { causeTitle, cellsOf, hintSentence, linesOf, patternSentence, remedyOf, rowSentences } from './sentences.ts'
 
-/** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told. */
+/** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told, and of very many, the first. */
 export async function* reportAsText(
   report: Report,
   rows: AsyncIterable<RowResult>,
@@ -39,13 +39,25 @@ export async function* reportAsText(
   if (report.retryFile !== null) yield `\n${say(lang, 'report.retry', { path: onOneLine(report.retryFile) })}\n`
   if (summary.failed === 0 && Object.keys(summary.warnings).length === 0) return
   yield '\n'
+  let told = 0
+  let more = 0
   for await (const row of rows) {
+    if (row.error === undefined && row.warnings.length === 0) continue
+    if (told === ROWS_TOLD) {
+      more += 1
+      continue
+    }
+    told += 1
     const mark = row.error === undefined ? 'report.row-warned' : 'report.row-failed'
     for (const sentence of rowSentences(row, report.faults, lang)) {
       yield `${say(lang, mark, { line: row.place.line, sentence: onOneLine(sentence) })}\n`
     }
   }
+  if (more > 0) yield `${say(lang, 'report.more-rows', { rows: more })}\n`
 }
+
+/** Rows that are told one by one. A file of a few bytes a row, none of them good, must not make a text a hundred times as large. */
+const ROWS_TOLD = 10_000
 
 /** Who started a run, in a line of its own; nothing for what the daemon does by itself. */
 export const startedByLine = (startedBy: StartedBy | undefined, lang: Lang): string =>

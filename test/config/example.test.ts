@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { exampleConfiguration } from '../../src/config/example.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { optionsIn } from '../../src/config/options.ts'
+import { LANGUAGES, say } from '../../src/messages/say.ts'
 
 const PUBLISHED = new URL('../../config/moodle-syncd.example.yaml', import.meta.url).pathname
 
@@ -32,8 +33,8 @@ test('the published example loads, with a config.php that is there', async () =>
   }
 })
 
-test.each([...optionsIn()])('%s says what it does, and its kind takes its default', (_path, option) => {
-  expect(option.says).toMatch(/^[A-Z].*\.$/)
+test.each([...optionsIn()])('it is said of %s what it does, and its kind takes its default', (path, option) => {
+  for (const lang of LANGUAGES) expect(say(lang, `option.${path}`)).toMatch(/^\p{Lu}.*\.$/u)
   const shown = option.example === undefined ? option.default : option.example
   expect(shown).toBeDefined()
   expect(option.kind.read(shown!)).toBeDefined()

@@ -64,6 +64,8 @@ describe('what cannot be understood ends with 64 and a hint', () => {
     [['run', '--simulat'], 'There is no option --simulat.\nIs --simulate meant?'],
     [['run', 'a', 'b'], 'There are too many arguments for run.'],
     [['check', 'a'], 'There are too many arguments for check.'],
+    [['lint'], 'FILE is missing.'],
+    [['init', 'a', 'b'], 'There are too many arguments for init.'],
     [['check', '--simulate'], 'There is no option --simulate.'],
     [['check', '-c'], 'The option -c, --config <FILE> needs a value.'],
     [['check', '--format', 'xml'], '“xml” is no value of the option --format <text|json|html>.'],

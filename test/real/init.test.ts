@@ -9,7 +9,7 @@ import { init } from '../../src/commands/init.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { Problem } from '../../src/errors.ts'
 import { explain } from '../../src/messages/explain.ts'
-import { LANGUAGES, type Lang } from '../../src/messages/say.ts'
+import { LANGUAGES, type Lang, say } from '../../src/messages/say.ts'
 import { freshSchool, type TestSchool } from '../database.ts'
 
 interface Ended {
@@ -36,9 +36,12 @@ async function run(
 }
 
 /** A config.php as Moodle's installer writes it, for a school; `changed` replaces or adds settings. */
-async function configPhpOf(school: TestSchool, changed: Readonly<Record<string, string>> = {}): Promise<string> {
+async function configPhpOf(
+  school: TestSchool,
+  changed: Readonly<Record<string, string | undefined>> = {},
+): Promise<string> {
   const { socketPath, host, port, user, password, name, prefix } = school.database
-  const settings: Record<string, string> = {
+  const settings: Record<string, string | undefined> = {
     dbtype: "'mariadb'",
     dbhost: socketPath === null ? `'${host}'` : "'localhost'",
     dbname: `'${name}'`,
@@ -51,7 +54,9 @@ async function configPhpOf(school: TestSchool, changed: Readonly<Record<string, 
     ...changed,
   }
   const path = join(school.folder, 'config.php')
-  const lines = Object.entries(settings).map(([key, value]) => `$CFG->${key} = ${value};`)
+  const lines = Object.entries(settings).flatMap(([key, value]) =>
+    value === undefined ? [] : [`$CFG->${key} = ${value};`],
+  )
   await writeFile(path, ['<?php', ...lines, "require_once(__DIR__ . '/lib/setup.php');", ''].join('\n'))
   return path
 }
@@ -83,6 +88,7 @@ describe('with the settings of tool_sync', () => {
     expect(said).toContain(`Written: ${path}, from ${php}.`)
     expect(said).toContain('  enrol.courseIdentifier: "idnumber"  (enrols_courseidentifier)')
     expect(said).toContain('Nothing is missing.')
+    expect(said).toContain(`takes files from ${join(school.dataroot, 'sync')}, too`)
     expect(said).toContain(`moodle-syncd check --config ${path}`)
     const config = await loadConfig(path, {})
     expect(config).toMatchObject({
@@ -130,8 +136,10 @@ describe('with the settings of tool_sync', () => {
     })
     const php = await configPhpOf(school)
     for (const lang of LANGUAGES) {
-      const { status, said } = await run(join(school.folder, `${lang}.yaml`), php, { lang })
+      const path = join(school.folder, `${lang}.yaml`)
+      const { status, said } = await run(path, php, { lang })
       expect(status).toBe(0)
+      expect(await readFile(path, 'utf8')).toContain(say(lang, 'option.csv.maxRecordBytes'))
       expect(said).toContain('enrols_filelocation')
       expect(said).toContain('enrols_useridentifier')
     }
@@ -196,6 +204,17 @@ describe('without tool_sync', () => {
     expect(await readFile(path, 'utf8')).toContain(`configPhp: ${php}`)
   })
 
+  test.each([
+    ['does not suit', { dataroot: "'../moodledata'" }, 'moodle.dataroot'],
+    ['is set elsewhere', { dbuser: undefined }, 'moodle.database.user'],
+  ])('what %s is left to be written', async (_, changed, key) => {
+    const school = await freshSchool()
+    const path = join(school.folder, 'config.yaml')
+    const { status, said } = await run(path, await configPhpOf(school, changed))
+    expect(status).toBe(0)
+    expect(said).toContain(`write into ${path}: ${key}, enrol.courseIdentifier`)
+  })
+
   test('what PHP computes is left to be written', async () => {
     const school = await freshSchool()
     const php = await configPhpOf(school, { dbpass: "file_get_contents('/run/secrets/db')" })
@@ -204,7 +223,7 @@ describe('without tool_sync', () => {
     expect(status).toBe(0)
     expect(said).toContain('moodle.database.password, enrol.courseIdentifier, enrol.userIdentifier')
     expect(await readFile(path, 'utf8')).toContain(
-      '# To be written: config.php has it computed by PHP, which is not run.',
+      '# To be written: config.php does not tell it in a way that can be used.',
     )
   })
 })
@@ -235,7 +254,7 @@ describe('what is not as needed', () => {
       "<?php $CFG->dbtype = 'pgsql'; $CFG->dataroot = '/d'; $CFG->dbname = 'm'; $CFG->dbuser = 'u';",
       'pgsql',
     ],
-    ['nothing of Moodle', '<?php phpinfo();', 'moodle.dataroot'],
+    ['nothing of Moodle', '<?php phpinfo();', 'it sets none of $CFG->dbname'],
   ])('a config.php that is %s is said what it is', async (_, source, expected) => {
     const school = await freshSchool()
     const php = join(school.folder, 'other.php')
@@ -253,7 +272,7 @@ describe('what is not as needed', () => {
     const school = await freshSchool()
     const php = await configPhpOf(school)
     const { status, said } = await run(join(php, 'config.yaml'), php)
-    expect({ status, said }).toMatchObject({ status: 78, said: expect.stringContaining('cannot be written: EEXIST') })
+    expect({ status, said }).toMatchObject({ status: 78, said: expect.stringContaining('(EEXIST)') })
   })
 })
 
