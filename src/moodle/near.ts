@@ -1,7 +1,7 @@
 /**
  * What there is in Moodle instead of what a file named in vain: spelt nearly so, or under another identifier. For some hundred
- * names at once, by as many look-ups in an index as that takes; no table is read from end to end, however large the site.
- * Reads only.
+ * names at once, by as many look-ups in an index as that takes, however large the site. No table is read from end to end, but for
+ * the full names of courses, once, where there are not too many. Reads only.
  */
 import { createHash } from 'node:crypto'
 import { LONGEST_NAME, spellingsNear } from '../hints/spelling.ts'
