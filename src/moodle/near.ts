@@ -1,15 +1,15 @@
 /**
  * What there is in Moodle instead of what a file named in vain: spelt nearly so, or under another identifier. For some hundred
- * names at once, by as many look-ups in an index as that takes; no table is read from end to end, however large the site.
- * Reads only.
+ * names at once, by as many look-ups in an index as that takes, however large the site. No table is read from end to end, but for
+ * the full names of courses, once, where there are not too many. Reads only.
  */
 import { createHash } from 'node:crypto'
 import { LONGEST_NAME, spellingsNear } from '../hints/spelling.ts'
-import { type Moodle, select, table } from './connect.ts'
+import { type Moodle, select, statementLists, table } from './connect.ts'
 import { canBeEqual, type NameColumn } from './names.ts'
 import { findCourses, type NamesGround } from './world.ts'
 
-/** Values of one statement's IN: from 1,000 on, MariaDB makes a table of them, and may read ours for each. */
+/** Values of one IN: from 1,000 on, MariaDB makes a table of them, and may read ours for each. */
 const VALUES_A_QUESTION = 500
 /** Spellings that are asked for, of all names together. */
 const SPELLINGS = 20_000
@@ -68,14 +68,14 @@ async function near<Row extends readonly [string, unknown]>(
   const most = Math.min(SPELLINGS_OF_A_NAME, Math.floor(SPELLINGS / askable.length))
   const spellings = [...new Set(askable.flatMap(name => spellingsNear(name, most)))]
   const found: Row[] = []
-  for (const some of inLists(spellings, VALUES_A_QUESTION)) {
+  for (const some of lists(moodle, spellings, VALUES_A_QUESTION)) {
     const sql = `SELECT ${column}, ${also} FROM ${from} WHERE ${column} IN (?) AND ${where}`
     found.push(...(await select<Row>(moodle, sql, [some, ...values])))
   }
   // Deleted users are read with the others: to pass them over, the server might have to read any number of them.
   const behind = `(SELECT ${column}, ${also} FROM ${from} WHERE ${column} > ? AND ${where} ORDER BY ${column} LIMIT ${NEIGHBOURS})`
   const before = `(SELECT ${column}, ${also} FROM ${from} WHERE ${column} < ? AND ${column} > '' AND ${where} ORDER BY ${column} DESC LIMIT ${NEIGHBOURS})`
-  for (const some of inLists(askable, NAMES_A_QUESTION)) {
+  for (const some of lists(moodle, askable, NAMES_A_QUESTION, 2, behind.length + before.length)) {
     const sql = some.flatMap(() => [behind, before]).join(' UNION ALL ')
     found.push(
       ...(await select<Row>(
@@ -88,8 +88,24 @@ async function near<Row extends readonly [string, unknown]>(
   return found
 }
 
-function* inLists<Item>(items: readonly Item[], length: number): Generator<readonly Item[]> {
-  for (let from = 0; from < items.length; from += length) yield items.slice(from, from + length)
+/**
+ * Values in lists, each of which has room in one statement.
+ * @param most values of a list
+ * @param times so often each value stands in it
+ * @param beside bytes of what stands in it for each value
+ */
+function* lists<Value extends string | number>(
+  moodle: Moodle,
+  values: readonly Value[],
+  most: number,
+  times = 1,
+  beside = 0,
+): Generator<readonly Value[]> {
+  // With quotes and comma.
+  const bytesOf = (value: Value): number => times * (Buffer.byteLength(String(value)) + 4) + beside
+  for (let from = 0; from < values.length; from += most) {
+    yield* statementLists(moodle, values.slice(from, from + most), bytesOf)
+  }
 }
 
 /** What a name is, if it is not what it was taken for. */
@@ -145,12 +161,10 @@ async function addEqual(
   found: Map<string, OtherIdentifier>,
 ): Promise<void> {
   const askable = names.filter(name => name.length <= 255 && canBeEqual(moodle, by, name))
-  if (askable.length === 0) return
-  const rows = await select<[string | number, string | number]>(
-    moodle,
-    `SELECT ${by.column}, ${searched} FROM ${table(moodle, by.table)} WHERE ${by.column} IN (?) AND ${where}`,
-    [askable, ...values],
-  )
+  const rows: [string | number, string | number][] = []
+  const sql = `SELECT ${by.column}, ${searched} FROM ${table(moodle, by.table)} WHERE ${by.column} IN (?) AND ${where}`
+  for (const some of lists(moodle, askable, VALUES_A_QUESTION))
+    rows.push(...(await select<[string | number, string | number]>(moodle, sql, [some, ...values])))
   const byName = new Map(rows.map(([name, meant]) => [String(name).toLowerCase(), String(meant)]))
   for (const name of askable) {
     const meant = byName.get(name.toLowerCase())
@@ -168,23 +182,31 @@ export async function deletedUsers(ground: NamesGround, names: readonly string[]
   const column = config.enrol.userIdentifier
   const found = new Set<string>()
   if (column === 'id' || column === 'idnumber') {
-    const askable = names.filter(name => canBeEqual(moodle, { table: 'user', column }, name))
-    if (askable.length === 0) return found
+    const askable = names.filter(name => name.length <= 255 && canBeEqual(moodle, { table: 'user', column }, name))
     const sql = `SELECT ${column} FROM ${from} WHERE deleted = 1 AND ${column} IN (?)`
-    const rows = new Set((await select<[string | number]>(moodle, sql, [askable])).map(([name]) => fold(name)))
+    const rows = new Set<string>()
+    for (const some of lists(moodle, askable, VALUES_A_QUESTION)) {
+      for (const [name] of await select<[string | number]>(moodle, sql, [some])) rows.add(fold(name))
+    }
     return new Set(askable.filter(name => rows.has(fold(name))))
   }
   if (column === 'username') {
     const byHash = new Map(names.map(name => [createHash('md5').update(name.toLowerCase()).digest('hex'), name]))
     const sql = `SELECT email FROM ${from} WHERE deleted = 1 AND email IN (?)`
-    for (const [hash] of await select<[string]>(moodle, sql, [[...byHash.keys()]])) found.add(byHash.get(hash)!)
+    for (const some of lists(moodle, [...byHash.keys()], VALUES_A_QUESTION)) {
+      for (const [hash] of await select<[string]>(moodle, sql, [some])) found.add(byHash.get(hash)!)
+    }
     return found
   }
   const { where, values } = userCondition(ground, 'username')
   // What Moodle takes out of a username (PARAM_USERNAME).
-  const kept = new Map(names.map(name => [`${name.toLowerCase().replaceAll(/[^-.@_a-z0-9]/g, '')}.`, name]))
+  const kept = new Map(
+    names
+      .filter(name => name.length <= LONGEST_NAME)
+      .map(name => [`${name.toLowerCase().replaceAll(/[^-.@_a-z0-9]/g, '')}.`, name]),
+  )
   const one = `(SELECT ? FROM ${from} WHERE ${where} AND username LIKE ? AND deleted = 1 LIMIT 1)`
-  for (const some of inLists([...kept.keys()], NAMES_A_QUESTION)) {
+  for (const some of lists(moodle, [...kept.keys()], NAMES_A_QUESTION, 2, one.length)) {
     const asked = some.flatMap(begin => [begin, ...values, `${begin.replaceAll(/[%_\\]/g, '\\$&')}%`])
     for (const [begin] of await select<[string]>(moodle, some.map(() => one).join(' UNION ALL '), asked))
       found.add(kept.get(begin)!)
@@ -207,7 +229,7 @@ export async function idsOf(
   const found = new Map<string, number[]>()
   // One by one: what is equal for the database, only the database knows.
   const one = `(SELECT ?, id FROM ${table(moodle, kind)} WHERE ${column} = ? AND ${condition.where}${living} ORDER BY id LIMIT 10)`
-  for (const some of inLists(names, NAMES_A_QUESTION)) {
+  for (const some of lists(moodle, names, NAMES_A_QUESTION, 1, one.length)) {
     const asked = some.flatMap((name, at) => [at, name, ...condition.values])
     for (const [at, id] of await select<[number, number]>(moodle, some.map(() => one).join(' UNION ALL '), asked)) {
       const name = some[Number(at)]!
@@ -239,22 +261,19 @@ export async function methodsOf(
   const { moodle } = ground
   const byId = await courseNamesById(ground, courses)
   const found = new Map<string, Map<string, boolean>>([...byId.values()].flat().map(name => [name, new Map()]))
-  if (byId.size === 0) return found
-  const rows = await select<[number, string, number]>(
-    moodle,
-    `SELECT courseid, enrol, status FROM ${table(moodle, 'enrol')} WHERE courseid IN (?) ORDER BY sortorder, id`,
-    [[...byId.keys()]],
-  )
-  for (const [courseId, method, status] of rows) {
-    for (const name of byId.get(courseId)!) {
-      const methods = found.get(name)!
-      methods.set(method, methods.get(method) === true || status === 0)
+  const sql = `SELECT courseid, enrol, status FROM ${table(moodle, 'enrol')} WHERE courseid IN (?) ORDER BY sortorder, id`
+  for (const some of lists(moodle, [...byId.keys()], VALUES_A_QUESTION)) {
+    for (const [courseId, method, status] of await select<[number, string, number]>(moodle, sql, [some])) {
+      for (const name of byId.get(courseId)!) {
+        const methods = found.get(name)!
+        methods.set(method, methods.get(method) === true || status === 0)
+      }
     }
   }
   return found
 }
 
-/** Groups that are read, of all courses together. */
+/** Groups that are read at once. */
 const MOST_GROUPS = 20_000
 
 /**
@@ -269,14 +288,13 @@ export async function groupNamesOf(
   const { moodle } = ground
   const byId = await courseNamesById(ground, courses)
   const found = new Map<string, string[]>([...byId.values()].flat().map(name => [name, []]))
-  if (byId.size === 0) return found
-  const rows = await select<[number, string]>(
-    moodle,
-    `SELECT courseid, name FROM ${table(moodle, 'groups')}
-      WHERE courseid IN (?) AND timecreated < ? ORDER BY id LIMIT ${MOST_GROUPS}`,
-    [[...byId.keys()], before],
-  )
-  for (const [courseId, group] of rows) for (const name of byId.get(courseId)!) found.get(name)!.push(group)
+  const sql = `SELECT courseid, name FROM ${table(moodle, 'groups')}
+    WHERE courseid IN (?) AND timecreated < ? ORDER BY id LIMIT ${MOST_GROUPS}`
+  for (const some of lists(moodle, [...byId.keys()], VALUES_A_QUESTION)) {
+    for (const [courseId, group] of await select<[number, string]>(moodle, sql, [some, before])) {
+      for (const name of byId.get(courseId)!) found.get(name)!.push(group)
+    }
+  }
   return found
 }
 
