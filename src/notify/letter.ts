@@ -79,7 +79,7 @@ ${body(letter)}
 
 // Neither the ink nor the paper is ours to choose: who reads in the dark has light ink. The link's blue is legible on both.
 const PAGE =
-  "max-width:640px;margin:0 auto;padding:20px 16px;font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;overflow-wrap:anywhere"
+  'max-width:640px;margin:0 auto;padding:20px 16px;font-family:-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;overflow-wrap:anywhere'
 const TITLE = 'margin:0 0 8px;font-size:22px;line-height:1.25;font-weight:600'
 const LEAD = 'margin:0 0 16px;font-size:18px'
 const BUTTON =
