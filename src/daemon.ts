@@ -106,7 +106,14 @@ async function serve(
     await tidyStore(store, now())
     closing.push(keepDropping({ drop: openCaches(config), folder: store.folder.running, log }))
 
-    const ground = { config, store, log, lang }
+    const ground = {
+      get config() {
+        return current.value
+      },
+      store,
+      log,
+      lang,
+    }
     const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
     // Stopped behind the queue: the end of a run may still have something to tell.
     closing.push(keepSending(ground))
@@ -117,8 +124,7 @@ async function serve(
       },
       store,
       log,
-      runFile: (request, runLog, wanted = lang) =>
-        run(request, { ...ground, config: current.value, log: runLog, lang: wanted }),
+      runFile: (request, runLog, wanted = lang) => run(request, { ...ground, log: runLog, lang: wanted }),
       tell,
       newId: randomUUID,
       now,

@@ -8,6 +8,7 @@ import type { MessageArguments } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { eachOnOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
+import { localTime } from '../report/text.ts'
 import { type Mail, putMail } from '../store/outbox.ts'
 import type { Store } from '../store/store.ts'
 import { type Letter, letterAsHtml, letterAsText } from './letter.ts'
@@ -77,14 +78,22 @@ export async function tellAdministrators(ground: AdministratorsGround, notice: N
 }
 
 function letterOf({ event, args, quoted = [] }: Notice, lang: Lang): Letter {
-  const sentence = say(lang, `notice.${event}`, eachOnOneLine(args))
+  const told = eachOnOneLine(args)
   return {
     lang,
-    heading: say(lang, `notice-subject.${event}`, eachOnOneLine(args)),
-    lead: sentence.charAt(0).toLocaleUpperCase(lang) + sentence.slice(1),
+    heading: say(lang, `notice-subject.${event}`, told),
+    lead: asSentence(say(lang, `notice.${event}`, { ...told, ...sinceIn(args, lang) }), args),
     link: null,
     sections: [],
     quoted,
     foot: [say(lang, 'notice-mail.why')],
   }
 }
+
+/** A time as people say it; the log has it in ISO 8601. */
+const sinceIn = ({ since }: MessageArguments, lang: Lang): MessageArguments =>
+  typeof since === 'string' ? { since: localTime(new Date(since), lang) } : {}
+
+/** What the log says is no sentence yet. One that ends with a command stays so: the command must be copied without a full stop. */
+const asSentence = (said: string, { command }: MessageArguments): string =>
+  said.charAt(0).toUpperCase() + said.slice(1) + (command === undefined ? '.' : '')

@@ -4,6 +4,7 @@
  */
 import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
+import { type Html, html, NOTHING } from '../report/html-text.ts'
 
 export interface Letter {
   readonly lang: Lang
@@ -45,47 +46,40 @@ export function letterAsText({ lang, heading, lead, link, sections, quoted, foot
 const SEPARATOR = ' · '
 
 /** As a part of a page: what Moodle shows of a notification. */
-export function letterAsFragment({ lead, link, sections, quoted, foot }: Letter): string {
-  return [
-    `<p style="${LEAD}">${escapeHtml(lead)}</p>`,
-    ...(link === null
-      ? []
-      : [
-          `<p style="margin:0 0 20px"><a href="${escapeHtml(link.url)}" style="${BUTTON}">${escapeHtml(link.label)}</a></p>`,
-        ]),
-    ...sections.map(sectionAsHtml),
-    ...(quoted.length === 0
-      ? []
-      : [`<pre style="${QUOTED}">${quoted.map(onOneLine).map(escapeHtml).join('\n')}</pre>`]),
-    `<p style="${FOOT}">${foot.map(linkified).join('<br>')}</p>`,
-  ].join('\n')
+export const letterAsFragment = (letter: Letter): string => body(letter).text
+
+function body({ lead, link, sections, quoted, foot }: Letter): Html {
+  return html`<p style="${LEAD}">${lead}</p>
+${link === null ? NOTHING : html`<p style="margin:0 0 20px"><a href="${link.url}" style="${BUTTON}">${link.label}</a></p>`}
+${sections.map(sectionAsHtml)}${quoted.length === 0 ? NOTHING : html`<pre style="${QUOTED}">${quoted.map(line => html`${line}\n`)}</pre>`}
+<p style="${FOOT}">${foot.map((sentence, at) => html`${at === 0 ? NOTHING : html`<br>`}${linkified(sentence)}`)}</p>`
 }
 
 /** As a page of its own. */
 export function letterAsHtml(letter: Letter): string {
   const { lang, heading } = letter
-  return `<!DOCTYPE html>
+  return html`<!DOCTYPE html>
 <html lang="${lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="supported-color-schemes" content="light dark">
-<title>${escapeHtml(heading)}</title>
+<title>${heading}</title>
 </head>
 <body style="margin:0;padding:0">
 <div lang="${lang}" style="${PAGE}">
-<h1 style="${TITLE}">${escapeHtml(onOneLine(heading))}</h1>
-${letterAsFragment(letter)}
+<h1 style="${TITLE}">${heading}</h1>
+${body(letter)}
 </div>
 </body>
 </html>
-`
+`.text
 }
 
 // Neither the ink nor the paper is ours to choose: who reads in the dark has light ink. The link's blue is legible on both.
 const PAGE =
-  "max-width:640px;margin:0 auto;padding:20px 16px;font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;overflow-wrap:anywhere"
+  'max-width:640px;margin:0 auto;padding:20px 16px;font-family:-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;overflow-wrap:anywhere'
 const TITLE = 'margin:0 0 8px;font-size:22px;line-height:1.25;font-weight:600'
 const LEAD = 'margin:0 0 16px;font-size:18px'
 const BUTTON =
@@ -97,25 +91,13 @@ const QUOTED =
   'margin:16px 0;padding:12px;border:1px solid #8a8a8a;border-radius:6px;font-family:Consolas,Menlo,monospace;font-size:14px;white-space:pre-wrap'
 const FOOT = 'margin:28px 0 0;padding:12px 0 0;border-top:1px solid #8a8a8a;font-size:14px'
 
-function sectionAsHtml({ heading, items, more }: Section): string {
-  const rows = items.map(({ name, details }) => {
-    const rest = details.map(detail => SEPARATOR + escapeHtml(onOneLine(detail))).join('')
-    return `<li style="${ITEM}"><strong>${escapeHtml(onOneLine(name))}</strong>${rest}</li>`
-  })
-  const last = more === '' ? '' : `\n<p style="margin:6px 0 0">${escapeHtml(more)}</p>`
-  return `<h2 style="${SUBTITLE}">${escapeHtml(heading)}</h2>\n<ul style="${LIST}">\n${rows.join('\n')}\n</ul>${last}`
-}
+const sectionAsHtml = ({ heading, items, more }: Section): Html => html`<h2 style="${SUBTITLE}">${heading}</h2>
+<ul style="${LIST}">
+${items.map(({ name, details }) => html`<li style="${ITEM}"><strong>${name}</strong>${details.map(detail => SEPARATOR + detail)}</li>\n`)}</ul>
+${more === '' ? NOTHING : html`<p style="margin:6px 0 0">${more}</p>\n`}`
 
-/** The addresses in a sentence of ours as links. */
-const linkified = (sentence: string): string =>
-  escapeHtml(sentence).replace(/https?:\/\/[^\s<>"]+[^\s<>".,;:)]/g, url => `<a href="${url}">${url}</a>`)
+const ADDRESS = /(https?:\/\/[^\s<>"]+[^\s<>".,;:)])/
 
-const ESCAPED: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, character => ESCAPED[character]!)
+/** A sentence of ours, whose addresses are links. */
+const linkified = (sentence: string): Html =>
+  html`${sentence.split(ADDRESS).map(part => (ADDRESS.test(part) ? html`<a href="${part}">${part}</a>` : part))}`

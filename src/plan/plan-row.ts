@@ -24,6 +24,8 @@ export interface Rules {
   readonly courseIdentifier: string
   /** Rows are explained, with times in this time zone; without, they are not. */
   readonly explainIn?: string
+  /** What rows were to people is worked out where teachers are told of it. */
+  readonly notifyTeachers?: boolean
 }
 
 /** Methods whose enrolments Moodle works out from elsewhere, or that keep none. */
@@ -76,8 +78,8 @@ export function planRow(row: Row, world: World, rules: Rules): RowResult {
   if (world.changes.length === 0)
     return { place, outcome: 'unchanged', warnings: distinct(warnings), changes, ...explanation }
   const about = { userId: resolved.userId, courseId }
-  const moves = movesOf(world)
-  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, moves, ...explanation }
+  const moves = rules.notifyTeachers ? { moves: movesOf(world) } : {}
+  return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, ...moves, ...explanation }
 }
 
 /** The row's names looked up and its conditions held, or the first of its errors in the order of the specification. */

@@ -241,6 +241,28 @@ describe('settings of the site', () => {
   })
 })
 
+test('in a Moodle before 4.0 its other settings hold', async () => {
+  const old = await freshSchool({ version: '3.9' })
+  const kind = 'enrol_flatfile_flatfile_enrolment'
+  const path = join(old.folder, 'enrols.csv')
+  const told = async (uid: string, settings: Readonly<Record<string, string>>) => {
+    server.mails.length = 0
+    await old.query("DELETE FROM {config_plugins} WHERE name LIKE '%flatfile%'")
+    await old.query('DELETE FROM {notifications}')
+    for (const [name, value] of Object.entries(settings)) {
+      await old.query("INSERT INTO {config_plugins} (plugin, name, value) VALUES ('message', ?, ?)", [name, value])
+    }
+    await writeFile(path, `cmd;cid;uid;rolename;enrol\nadd;BIO-2;${uid};student;manual\n`)
+    await runFile(old, path, { config: { ...NOTIFYING, mail: { smtp: `smtp://127.0.0.1:${server.port}` } } })
+    return [server.mails.length, (await old.query('SELECT id FROM {notifications}')).length]
+  }
+  expect(await told('E1018', {})).toEqual([1, 1])
+  expect(await told('E1019', { [`message_provider_${kind}_loggedoff`]: 'email' })).toEqual([1, 0])
+  expect(await told('E1020', { [`email_provider_${kind}_permitted`]: 'disallowed' })).toEqual([0, 1])
+  await old.query('UPDATE {user} SET emailstop = 1 WHERE id = 3')
+  expect(await told('E1021', { [`email_provider_${kind}_permitted`]: 'forced' })).toEqual([1, 0])
+})
+
 test('of many people the first fifty are told by name, and how many more there are', async () => {
   const people = Array.from({ length: 120 }, (_, at) => `K${String(at).padStart(3, '0')}`)
   await school.query(
