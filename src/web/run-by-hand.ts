@@ -122,8 +122,7 @@ async function runReceived(
     sha256 = await receive(store, id, part.file, maxBytes)
   } catch (error) {
     if (error instanceof TooLarge) throw tooLarge(maxBytes)
-    if (failedWith(error, 'ENOSPC', 'EDQUOT'))
-      throw new Refusal('no-room', { directory: store.directory }, error)
+    if (failedWith(error, 'ENOSPC', 'EDQUOT')) throw new Refusal('no-room', { directory: store.directory }, error)
     throw error
   }
   if (isSimulated) {
