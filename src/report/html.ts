@@ -10,7 +10,7 @@ import { heldLines } from './held.ts'
 import { type Html, html, NOTHING, PAGE_END, pageHead } from './html-text.ts'
 import { isTrial, type Report } from './report.ts'
 import { causeTitle, cellsOf, findings, hintSentence, linesOf, patternSentence, remedyOf } from './sentences.ts'
-import { localTime } from './text.ts'
+import { localTime, startedByLine } from './text.ts'
 
 /** Rows that are shown: of a million, nobody reads all, and no browser shows them. */
 const SHOWN = { failed: 1_000, warned: 500, others: 200 } as const
@@ -77,14 +77,14 @@ function opening(title: string, report: Report, lang: Lang): Html {
 
 /** When it was, and how long it took. */
 export const runSentence = (
-  { run, startedAt, finishedAt }: Pick<Report, 'run' | 'startedAt' | 'finishedAt'>,
+  { run, startedAt, finishedAt, startedBy }: Pick<Report, 'run' | 'startedAt' | 'finishedAt' | 'startedBy'>,
   lang: Lang,
 ): string =>
   say(lang, 'report.run', {
     run,
     started: localTime(startedAt, lang),
     seconds: Math.max(0, (finishedAt.getTime() - startedAt.getTime()) / 1000),
-  })
+  }) + startedByLine(startedBy, lang)
 
 function heldCard({ file }: Report, lang: Lang): Html {
   const lines = [...heldLines(file, lang)].filter(line => line !== '').map(line => html`<p>${line.trim()}</p>\n`)

@@ -62,6 +62,19 @@ export interface ReportHead {
   }
   readonly retryFile?: string
   readonly canBeUndone: boolean
+  /** What went wrong, the most frequent first. */
+  readonly causes: readonly ReportCause[]
+}
+
+/** One cause, with all rows that it concerns. */
+export interface ReportCause {
+  readonly code: string
+  readonly outcome: 'failed' | 'warned'
+  readonly rows: number
+  readonly message: string
+  readonly remedy?: string
+  readonly pattern?: { readonly message: string }
+  readonly values: readonly { readonly hint?: { readonly message: string } }[]
 }
 
 /** All past runs, the newest first. */
@@ -111,11 +124,15 @@ async function readHead(path: string, retryFolder: string): Promise<PastRun | nu
 export async function readReportHead(path: string): Promise<ReportHead | null> {
   try {
     const handle = await open(path)
-    try {
-      return JSON.parse(completed(await firstLine(handle))) as ReportHead
-    } finally {
-      await handle.close()
+    let head: Omit<ReportHead, 'causes'> | undefined
+    const causes: ReportCause[] = []
+    for await (const line of handle.readLines()) {
+      if (head === undefined) head = JSON.parse(completed(line)) as Omit<ReportHead, 'causes'>
+      else causes.push(JSON.parse(line.replace(/(,|\],"rows":\[(\]\})?)$/, '')) as ReportCause)
+      // Of causes there are few; of rows there may be a million.
+      if (!line.endsWith('"causes":[') && !/^\{"code":.*\},$/.test(line)) break
     }
+    return head === undefined ? null : { ...head, causes }
   } catch (error) {
     if (failedWith(error, 'ENOENT')) return null
     throw error
@@ -212,8 +229,8 @@ export function timeOf(date: Date): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`
 }
 
-/** What the first line begins with, and no row. */
-const HEAD = '{"run":'
+/** What rows begin with, those of an undo the second; and neither the first line, nor a cause. */
+const ROW = /^\{"(line|outcome)":/
 
 const BLOCK = 1024 ** 2
 
@@ -241,8 +258,8 @@ function* rowsIn(lines: Buffer, text: string): Generator<Record<string, unknown>
   for (let at = lines.indexOf(text); at >= 0; ) {
     const end = lines.indexOf('\n', at)
     const line = lines.toString('utf8', lines.lastIndexOf('\n', at) + 1, end)
-    // The head may have the text as well. What parts a row from the next one, or the last one from the end, is cut off.
-    if (!line.startsWith(HEAD)) yield JSON.parse(line.replace(/(,|\]\})$/, '')) as Record<string, unknown>
+    // The head and the causes may have the text as well. What parts a row from the next one, or from the end, is cut off.
+    if (ROW.test(line)) yield JSON.parse(line.replace(/(,|\]\})$/, '')) as Record<string, unknown>
     at = lines.indexOf(text, end)
   }
 }

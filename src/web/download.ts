@@ -9,6 +9,7 @@ import { checkName } from '../store/names.ts'
 import { Refusal } from './refusal.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
   '.json': 'application/json; charset=utf-8',
   '.txt': 'text/plain; charset=utf-8',
 }

@@ -74,11 +74,13 @@ export function runRoutes(page: Page): void {
     })
   })
 
-  app.get<WithId>('/runs/:id/report.txt', async (request, reply) => {
-    const found = await needRun(page, request.params.id)
-    if (found.past === null) throw new Refusal('nothing-there')
-    return download(reply, store.folder.reports, basename(found.past.text))
-  })
+  for (const kind of ['text', 'html'] as const) {
+    app.get<WithId>(`/runs/:id/report.${kind === 'text' ? 'txt' : kind}`, async (request, reply) => {
+      const { past } = await needRun(page, request.params.id)
+      if (past === null) throw new Refusal('nothing-there')
+      return download(reply, store.folder.reports, basename(past[kind]))
+    })
+  }
 
   app.get<WithId>('/runs/:id/report.json', async (request, reply) => {
     const { past, path, head } = await needRun(page, request.params.id)

@@ -93,7 +93,9 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
     await page.click('nav.parts >> text=Exécution manuelle')
     await send(page, 'rentrée.csv', FAULTY, true)
     expect(await figures(page)).toEqual(['3', '2', '0', '1'])
-    expect(await page.textContent('table.rows')).toContain('Aucun utilisateur n’a l’identifiant «\u00a0E9999\u00a0»')
+    expect(await page.textContent('table.rows')).toContain(
+      'Aucun utilisateur n’a le numéro d’identification «\u00a0E9999\u00a0»',
+    )
     expect(await site.enrolled('BIO-2')).not.toContain('E1018')
     await page.selectOption('#outcome', 'applied')
     await page.click('.filter button')

@@ -194,7 +194,7 @@ describe('a file', () => {
     expect(page).not.toMatch(/<img|<script>alert/)
     expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
     const names = Object.keys(await site.stored()).filter(name => name.includes('onerror'))
-    expect(names.map(name => name.split('/')[0]).sort()).toEqual(['archives', 'reports', 'reports', 'retry'])
+    expect(names.map(name => name.split('/')[0]).sort()).toEqual(['archives', 'reports', 'reports', 'reports', 'retry'])
     for (const part of ['/', '/runs', '/files?folder=archives', '/files?folder=reports']) {
       expect(await (await client.get(part)).text()).not.toMatch(/<img|<script>alert/)
     }

@@ -11,7 +11,13 @@ import { check } from '../../src/commands/check.ts'
 import type { CommandContext } from '../../src/commands/context.ts'
 import { run } from '../../src/commands/run.ts'
 import { undo } from '../../src/commands/undo.ts'
-import { LEDGER_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from '../../src/moodle/rights.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { findAdministrator } from '../../src/moodle/administrators.ts'
+import { assignableRoles } from '../../src/moodle/assignable-roles.ts'
+import { withMoodle } from '../../src/moodle/connect.ts'
+import { diagnoseDatabase } from '../../src/moodle/diagnosis.ts'
+import { countIdentifiers } from '../../src/moodle/identifiers.ts'
+import { LEDGER_RIGHTS, PAGE_RIGHTS, RIGHTS, type Right, UNDO_RIGHTS } from '../../src/moodle/rights.ts'
 import { freshSchool, type Overrides, type TestSchool } from '../database.ts'
 
 const PASSWORD = 'Secret-1'
@@ -211,6 +217,20 @@ describe('with the published grants', () => {
     const { groupings_groups: _, ...failing } = UNDO_RIGHTS
     expect(await needless(oneByOne(failing, 'mdl_'), () => fails(() => takeBack(report.run)))).toEqual([])
     expect(await takeBack(report.run)).toBe(0)
+  })
+
+  test('the page lets an administrator log in, for which each of its rights is needed, and check says so', async () => {
+    await school.query("UPDATE {user} SET confirmed = 1, password = 'hash' WHERE id = 2")
+    const config = await loadConfig(await asUser({ web: { listen: '127.0.0.1:0' } }))
+    const find = () => withMoodle(config, moodle => findAdministrator(moodle, config, 'admin', true))
+    const warnings = async () =>
+      (await diagnoseDatabase(config, new Date())).filter(({ level }) => level === 'warning').map(({ key }) => key)
+    expect(await find()).toMatchObject({ id: 2, passwordHash: 'hash' })
+    expect(await warnings()).not.toContain('check.page-rights-missing')
+    const isNeeded = async () => (await fails(find)) && (await warnings()).includes('check.page-rights-missing')
+    expect(await needless(oneByOne(PAGE_RIGHTS, 'mdl_'), isNeeded)).toEqual([])
+    expect(await withMoodle(config, countIdentifiers)).toMatchObject({ user: { id: { all: 34 } } })
+    expect(await withMoodle(config, assignableRoles)).toContain('student')
   })
 })
 
