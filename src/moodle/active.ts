@@ -68,13 +68,14 @@ export function enterElection(database: Config['moodle']['database'], log: Logge
   /** Asks for the lock, then shows that it is still there, until the connection fails. */
   const stayActive = async (connection: Connection): Promise<void> => {
     const moodle = { connection, prefix: database.prefix }
-    await endIfSilent(connection)
-    const name = await lockName(moodle, 'active')
+    await answered(endIfSilent(connection), signal)
+    const name = await answered(lockName(moodle, 'active'), signal)
     for (let isHeld = false; !signal.aborted; ) {
       if (isHeld) await answered(connection.ping(), signal)
       else isHeld = await answered(take(moodle, name), signal)
       if (isHeld) become('active')
-      else become('standby', await answered(holderOf(moodle, name), signal))
+      // Who it is, is asked once: a list of all connections is long on a large site.
+      else if (standing !== 'standby') become('standby', await answered(holderOf(moodle, name), signal))
       wasAsked()
       await pause(TURN, signal)
     }
