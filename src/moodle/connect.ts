@@ -256,6 +256,7 @@ export async function inTime<T>(work: Promise<T>, signal?: AbortSignal): Promise
     giveUp = () => resolve(undefined)
   })
   const timer = setTimeout(giveUp, ANSWERS_WITHIN)
+  if (signal?.aborted) giveUp()
   signal?.addEventListener('abort', giveUp)
   try {
     return await Promise.race([work, over])
