@@ -38,6 +38,34 @@ describe.each([
   })
 })
 
+test('what comes after so many that they are taken without a watcher is seen by events again', async () => {
+  const intake = await freshIntake({ stableFor: 50 })
+  for (let at = 0; at < 150; at++) await intake.drop(`${at}.csv`)
+  await watched(intake)
+  await until('all to be taken', () => (intake.taken().length === 150 ? true : undefined))
+  for (let more = 1; more <= 2; more++) {
+    await intake.drop(`more-${more}.csv`)
+    await until('it to be taken', () => (intake.taken().length === 150 + more ? true : undefined))
+  }
+})
+
+test('while files are taken elsewhere, they stay; and are taken as soon as that ends', async () => {
+  const intake = await freshIntake({ stableFor: 50 })
+  let isHere = false
+  let asked = 0
+  const takesFiles = (): boolean => {
+    asked += 1
+    return isHere
+  }
+  await watched({ ...intake, takesFiles } as TestIntake)
+  await intake.drop('a.csv')
+  const before = asked
+  await until('several looks', () => (asked > before + 2 ? true : undefined))
+  expect(intake.taken()).toEqual([])
+  isHere = true
+  await taken(intake, ['a.csv'])
+})
+
 test('when a feeder’s lock goes, what waits is taken at once', async () => {
   const intake = await freshIntake({ stableFor: 50 })
   const lock = await intake.drop('alock.txt')
