@@ -232,8 +232,12 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob, turn: Turn): P
     log.debug({ event: 'file-concluded', path: where }, 'concluded')
     return undefined
   } catch (error) {
-    // Stopped while it was waiting: what has begun is noted in the store, and comes first at the next start.
-    if (signal.aborted && isPassing(error)) return undefined
+    // Stopped while it was waiting, or the store is another daemon's by now: what has begun is noted there, and comes first at the
+    // next start. A fault of the program shows itself again then.
+    if (signal.aborted) {
+      if (!isPassing(error)) log.warn({ event: 'run-broken-off', err: error }, 'the run broke off while it was stopped')
+      return undefined
+    }
     await ground.tell(
       {
         event: 'run-failed',

@@ -250,6 +250,17 @@ describe('when the daemon stops', () => {
     expect(await filesIn(store.directory)).toEqual({ 'archives/20250901-070509_a.csv': 'text' })
   })
 
+  test('a run that fails then, as where another daemon has the store by now, stays noted for whoever goes on with it', async () => {
+    const { store, queue, stop, lines, arriveAndAdd } = await freshQueue(async () => {
+      stop.abort()
+      throw Object.assign(new Error('gone'), { code: 'ENOENT' })
+    })
+    await arriveAndAdd('a.csv')
+    await queue.idle()
+    expect(await begunJobs(store)).toEqual([{ id: 'run-1', file: 'a.csv', arrival: null }])
+    expect(lines.filter(({ level }) => Number(level) > 30).map(({ event }) => event)).toEqual(['run-broken-off'])
+  })
+
   test('one that waits for the database is noted, without waiting on', async () => {
     const { store, queue, stop, ran, lines, arriveAndAdd } = await freshQueue(async () => {
       throw new Problem('database-unreachable', {}, EXIT.unavailable)
