@@ -364,10 +364,30 @@ async function look(
   if (!columns.has('user_enrolments')) {
     throw new Problem('not-a-moodle', { name: database.name, prefix: database.prefix }, EXIT.configuration)
   }
+  ensureUnicode(columns, database.prefix)
   return {
     columns,
     idStep: Number(limits[0]?.step ?? 1),
     maxStatementBytes: Math.floor(packet * 0.9),
+  }
+}
+
+/** The columns by whose values files name things. */
+const NAME_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  user: ['username', 'idnumber', 'email'],
+  course: ['idnumber', 'shortname'],
+  role: ['shortname'],
+  groups: ['name'],
+}
+
+/** Moodle works with Unicode alone; asked for a name that another character set does not have, the server fails. @throws Problem 78 */
+function ensureUnicode(columns: Moodle['columns'], prefix: string): void {
+  for (const [name, own] of Object.entries(NAME_COLUMNS)) {
+    for (const column of own) {
+      const characterSet = columns.get(name)?.get(column)?.characterSet ?? 'utf8mb4'
+      if (characterSet.startsWith('utf8')) continue
+      throw new Problem('database-not-unicode', { table: prefix + name, column, characterSet }, EXIT.configuration)
+    }
   }
 }
 

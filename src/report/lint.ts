@@ -2,7 +2,7 @@
  * What each line of a file means, as text: every row with its sentence, what it would change, and where `tool_sync` would have
  * done otherwise. As JSON, the report of the simulated run says the same (`json.ts`).
  */
-import type { Faults } from '../hints/faults.ts'
+import { type Faults, NO_FAULTS } from '../hints/faults.ts'
 import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Remark, RowResult } from '../plan/outcome.ts'
@@ -44,6 +44,16 @@ export async function* lintAsText(
   const { rows: of, applied, unchanged, failed, passedOver } = summary
   yield `${say(lang, 'report.outcomes', { rows: of, applied, unchanged, failed, passedOver }).trimEnd()}\n`
   yield `${differing === 0 ? say(lang, 'lint.same') : say(lang, 'lint.differing', { count: differing, of })}\n`
+}
+
+/** The lines for a file whose database is away: its rows that cannot be read, and how many there are. */
+export async function* unreadableAsText(rows: AsyncIterable<RowResult>, lang: Lang): AsyncGenerator<string> {
+  let count = 0
+  for await (const row of rows) {
+    yield* linesOf(row, NO_FAULTS, lang)
+    count += 1
+  }
+  yield `${say(lang, 'lint.unreadable', { count })}\n`
 }
 
 function* linesOf(row: RowResult, faults: Faults, lang: Lang): Generator<string> {

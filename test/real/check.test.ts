@@ -303,3 +303,10 @@ describe('the Moodle', () => {
     expect((await wrong(school)).status).toBe(78)
   })
 })
+
+test('a column of names in another character set than Unicode is a problem, and no bug', async () => {
+  const school = await schoolWith(
+    "ALTER TABLE {user} MODIFY idnumber VARCHAR(255) CHARACTER SET latin1 COLLATE latin1_swedish_ci NOT NULL DEFAULT ''",
+  )
+  expect(await wrong(school)).toMatchObject({ status: 78, wrong: ['problem database-not-unicode'] })
+})

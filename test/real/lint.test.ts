@@ -221,8 +221,25 @@ test('a file that is refused is told so without a database, with what tool_sync 
   const header = await linted(['cid;uid;role', 'BIO-2;E1003;student'], nowhere)
   expect(header.status).toBe(65)
   expect(header.said).not.toContain('tool_sync:')
-  // What needs one says so.
-  await expect(linted(['cid;uid;rolename', 'BIO-2;E1003;student'], nowhere)).rejects.toMatchObject({ exit: 69 })
+})
+
+test('without a database, rows that cannot be read are told, and that nothing more can be', async () => {
+  const path = join(school.folder, 'enrols.csv')
+  await writeFile(path, ['cid;uid;rolename;endtime', 'BIO-2;E1003;student;soon', 'BIO-2;E1003;student;'].join('\n'))
+  const stdout = new PassThrough()
+  const said = text(stdout)
+  const context = await contextOf(
+    { moodle: { database: { socketPath: '/nowhere/mysqld.sock' } } },
+    'text',
+    'en',
+    stdout,
+  )
+  await expect(lint(context, path)).rejects.toMatchObject({ code: 'database-unreachable', exit: 69 })
+  stdout.end()
+  const lines = (await said).split('\n')
+  expect(lines[0]).toMatch(/^Line 2: fails\. “soon” in the column endtime is no time/)
+  expect(lines[1]).toBe('  tool_sync: it would have taken the cell endtime for no end.')
+  expect(lines[2]).toBe('Without the database, nothing more can be told than that 1 row cannot be read.')
 })
 
 test('it ends as a simulated run does, and says that the guard would hold the file', async () => {
