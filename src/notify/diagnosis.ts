@@ -4,7 +4,7 @@ import { EXIT, Problem } from '../errors.ts'
 import { type Finding, ok, warning } from '../finding.ts'
 import { loadMailSettings } from './load-settings.ts'
 import type { MailSettings } from './mail-settings.ts'
-import { openTransport, whereOf } from './transport.ts'
+import { openTransport } from './transport.ts'
 
 export async function diagnoseMail(config: Config): Promise<Finding[]> {
   const { admins } = config.mail
@@ -31,7 +31,10 @@ async function diagnoseServer(settings: MailSettings): Promise<Finding> {
   try {
     const transport = await openTransport(settings)
     transport.close()
-    return ok('mail-server', { where: route.by === 'smtp' ? route.servers.map(whereOf).join(', ') : 'sendmail', from })
+    const { where } = transport
+    return route.by === 'sendmail'
+      ? warning('mail-sendmail', { path: where, from })
+      : ok('mail-server', { where, from })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     return { level: 'warning', key: `problem.${error.code}`, args: error.args, exit: EXIT.done }

@@ -1,4 +1,5 @@
 /** How mails are to be sent at this moment, as our configuration, Moodle's database and its config.php say. */
+import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
@@ -14,7 +15,8 @@ export async function loadMailSettings(config: Config, signal?: AbortSignal): Pr
   try {
     return await withMoodle(
       config,
-      async moodle => mailSettings(config, await loadSettings(moodle, config), await loadSiteName(moodle)),
+      async moodle =>
+        mailSettings(config, await loadSettings(moodle, config), await loadSiteName(moodle), findSendmail()),
       signal,
     )
   } catch (error) {
@@ -22,6 +24,11 @@ export async function loadMailSettings(config: Config, signal?: AbortSignal): Pr
     const isKnown = config.mail.smtp !== null || forced.config.smtphosts !== undefined
     if (!(error instanceof Problem) || !isKnown || signal?.aborted) throw error
     const settings: Settings = (plugin, name) => (plugin === '' ? forced.config[name] : forced.plugins[plugin]?.[name])
-    return mailSettings(config, settings, null)
+    return mailSettings(config, settings, null, findSendmail())
   }
 }
+
+/** Where sendmail is, on every system that has one. */
+const SENDMAIL = ['/usr/sbin/sendmail', '/usr/lib/sendmail', '/usr/bin/sendmail']
+
+const findSendmail = (): string | null => SENDMAIL.find(existsSync) ?? null

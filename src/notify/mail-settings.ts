@@ -12,10 +12,10 @@ export interface MailServer {
 }
 
 export interface MailSettings {
-  /** `sendmail`: the program of this machine. `oauth`: by a way of logging in that only Moodle itself has the keys for. */
+  /** `sendmail`: the program of this machine, at a path; null: it has none. `oauth`: by a way of logging in that only Moodle itself has the keys for. */
   readonly route:
     | { readonly by: 'smtp'; readonly servers: readonly MailServer[] }
-    | { readonly by: 'sendmail' }
+    | { readonly by: 'sendmail'; readonly path: string | null }
     | { readonly by: 'oauth' }
   /** The sender's address. */
   readonly from: string
@@ -35,16 +35,18 @@ const VIA_NEVER = '0'
 
 /**
  * @param siteName the short name of the site; null: not known
+ * @param sendmail where that program is; null: nowhere
  * After `get_mailer`, `email_to_user`, `email_should_be_diverted`.
  */
 export function mailSettings(
   { mail, moodle }: { readonly mail: Config['mail']; readonly moodle: Pick<Config['moodle'], 'wwwroot'> },
   settings: Settings,
   siteName: string | null,
+  sendmail: string | null,
 ): MailSettings {
   const text = (name: string): string => (settings('', name) ?? '').trim()
   return {
-    route: mail.smtp === null ? moodlesRoute(text) : { by: 'smtp', servers: [serverOf(mail.smtp)] },
+    route: mail.smtp === null ? moodlesRoute(text, sendmail) : { by: 'smtp', servers: [serverOf(mail.smtp)] },
     from: mail.from ?? noReplyAddress(text('noreplyaddress'), moodle.wwwroot),
     via: text('emailfromvia') === VIA_NEVER ? null : siteName,
     subjectPrefix: text('emailsubjectprefix'),
@@ -83,13 +85,13 @@ function serverOf(address: string): MailServer {
 }
 
 /** `smtphosts` and what belongs to it. */
-function moodlesRoute(text: (name: string) => string): MailSettings['route'] {
+function moodlesRoute(text: (name: string) => string, sendmail: string | null): MailSettings['route'] {
   const hosts = text('smtphosts')
     .split(';')
     .map(host => host.trim())
     .filter(host => host !== '')
   // `qmail` is no host, but PHP's way of saying that qmail has a sendmail of its own.
-  if (hosts.length === 0 || hosts[0] === 'qmail') return { by: 'sendmail' }
+  if (hosts.length === 0 || hosts[0] === 'qmail') return { by: 'sendmail', path: sendmail }
   const user = text('smtpuser')
   const method = text('smtpauthtype').toUpperCase() || null
   if (user !== '' && method === 'XOAUTH2') return { by: 'oauth' }

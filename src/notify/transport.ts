@@ -2,12 +2,13 @@
  * Handing mails to a mail server, or to the sendmail of this machine, and what their answers mean. The only file that knows
  * nodemailer, which is loaded when there is something to send.
  */
-import { existsSync } from 'node:fs'
 import { EXIT, Problem } from '../errors.ts'
 import type { Mail } from '../store/outbox.ts'
 import { destinationOf, isThisMachine, type MailServer, type MailSettings } from './mail-settings.ts'
 
 export interface Transport {
+  /** Host and port, or the path of sendmail; empty: no mail is sent at all. */
+  readonly where: string
   /**
    * Sends a mail. Done: the server has taken it over, or it goes to nobody.
    * @param signal aborted: it is given up, whoever has it
@@ -34,22 +35,19 @@ export const PATIENT: Patience = { connect: 15_000, answer: 60_000 }
 /** While a person waits, and the daemon can do it later. */
 export const IN_A_HURRY: Patience = { connect: 2_000, answer: 4_000 }
 
-/** Where sendmail is, on every system that has one. */
-const SENDMAIL = ['/usr/sbin/sendmail', '/usr/lib/sendmail', '/usr/bin/sendmail']
-
 /**
  * Opens a way for mails: the first of the servers that lets us in.
  * @throws Problem 69 where none does, 78 where there is none, or its way of logging in is not ours
  */
 export async function openTransport(settings: MailSettings, patience: Patience = PATIENT): Promise<Transport> {
   const { route } = settings
-  if (settings.isOff) return { send: async () => 'nobody', close: () => {} }
+  if (settings.isOff) return { where: '', send: async () => 'nobody', close: () => {} }
   const { createTransport } = await import('nodemailer')
   const compose = { disableFileAccess: true, disableUrlAccess: true } as const
   if (route.by === 'oauth') throw new Problem('mail-oauth', {}, EXIT.configuration)
   if (route.by === 'sendmail') {
-    const path = SENDMAIL.find(existsSync)
-    if (path === undefined) throw new Problem('mail-server-missing', {}, EXIT.configuration)
+    const { path } = route
+    if (path === null) throw new Problem('mail-server-missing', {}, EXIT.configuration)
     return transportOf(createTransport({ sendmail: true, newline: 'unix', path, ...compose }), settings, path)
   }
   let failure: Problem | undefined
@@ -73,8 +71,7 @@ export async function openTransport(settings: MailSettings, patience: Patience =
   throw failure
 }
 
-/** Host and port. */
-export const whereOf = ({ host, port }: MailServer): string => `${host}:${port}`
+const whereOf = ({ host, port }: MailServer): string => `${host}:${port}`
 
 function smtpOptions({ host, port, tls, login }: MailServer, { connect, answer }: Patience) {
   return {
@@ -104,6 +101,7 @@ interface Mailer {
 
 function transportOf(mailer: Mailer, settings: MailSettings, where: string): Transport {
   return {
+    where,
     send: async (mail, signal) => {
       const destination = destinationOf(mail.to.address, settings)
       if (destination === null) return 'nobody'

@@ -1,13 +1,16 @@
 /** What administrators are mailed: what happened, what it says in the report, how to go on; in the language of the daemon. */
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
+import { Problem } from '../../src/errors.ts'
 import { LANGUAGES } from '../../src/messages/say.ts'
 import type { Notice } from '../../src/notify/administrators.ts'
 import { tellAdministrators } from '../../src/notify/administrators.ts'
+import { mailSettings } from '../../src/notify/mail-settings.ts'
 import { watchForOutage } from '../../src/notify/outage.ts'
 import { sendForAWhile, settleAbandonedMails } from '../../src/notify/sender.ts'
+import { openTransport } from '../../src/notify/transport.ts'
 import { beginMails, type Mail, mailsToSend, putMail } from '../../src/store/outbox.ts'
 import { openStore } from '../../src/store/store.ts'
 import { freshSchool, type TestSchool } from '../database.ts'
@@ -185,6 +188,24 @@ describe('the outbox', () => {
       'going-on.mails',
       'young.mails',
     ])
+  })
+
+  test('is handed to sendmail, where there is no mail server', async () => {
+    const sendmail = join(school.folder, 'sendmail')
+    await writeFile(sendmail, `#!/bin/sh\n{ echo "$@"; cat; } > ${school.folder}/handed\n`, { mode: 0o755 })
+    const config = await loadConfig(await school.writeConfig())
+    const settings = mailSettings(config, () => undefined, 'RIVIERE', sendmail)
+    const transport = await openTransport(settings)
+    expect(await transport.send(one('somebody'), new AbortController().signal)).toBe('sent')
+    const [words, ...lines] = (await readFile(join(school.folder, 'handed'), 'utf8')).split('\n')
+    expect(words).toContain('-f noreply@school.example somebody@school.example')
+    expect(lines).toContain('Subject: somebody')
+    await writeFile(sendmail, '#!/bin/sh\ncat > /dev/null\nexit 75\n', { mode: 0o755 })
+    await expect(transport.send(one('somebody'), new AbortController().signal)).rejects.toThrow(Problem)
+    transport.close()
+    await expect(openTransport({ ...settings, route: { by: 'sendmail', path: null } })).rejects.toThrow(
+      'mail-server-missing',
+    )
   })
 
   test('is not confused by what somebody else has put there', async () => {

@@ -14,6 +14,7 @@ function settingsOf(
     { mail: { ...NOTHING, ...mail }, moodle: { wwwroot } },
     (plugin, name) => (plugin === '' ? moodle[name] : undefined),
     'M',
+    '/usr/sbin/sendmail',
   )
 }
 
@@ -33,8 +34,8 @@ describe('the way', () => {
     expect(settingsOf(all).route).toEqual({ by: 'smtp', servers: [server('a', 25, 'always', login)] })
     expect(settingsOf({ ...all, smtpsecure: 'tls' }).route).toMatchObject({ servers: [{ tls: 'required' }] })
     expect(settingsOf({ ...all, smtpauthtype: 'XOAUTH2' }).route).toEqual({ by: 'oauth' })
-    expect(settingsOf({ ...all, smtphosts: '' }).route).toEqual({ by: 'sendmail' })
-    expect(settingsOf({ ...all, smtphosts: 'qmail' }).route).toEqual({ by: 'sendmail' })
+    expect(settingsOf({ ...all, smtphosts: '' }).route).toEqual({ by: 'sendmail', path: '/usr/sbin/sendmail' })
+    expect(settingsOf({ ...all, smtphosts: 'qmail' }).route).toEqual({ by: 'sendmail', path: '/usr/sbin/sendmail' })
   })
 
   test.each([
