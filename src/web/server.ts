@@ -50,6 +50,8 @@ const STATIC = '/static/*'
 const FORM_BYTES = 65_536
 /** Connections at a time: browsers open six each. */
 const MOST_CONNECTIONS = 256
+/** Milliseconds in which something has to come, or go. */
+const LONGEST_SILENCE = 60_000
 /** Milliseconds that one request may take: a large file over a slow line. */
 const LONGEST_REQUEST = 1_800_000
 /** Milliseconds that who is still sending has to read the answer. */
@@ -103,6 +105,7 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     logger: false,
     bodyLimit: FORM_BYTES,
     requestTimeout: LONGEST_REQUEST,
+    connectionTimeout: LONGEST_SILENCE,
     forceCloseConnections: true,
     trustProxy: address => origins.isTrusted(address),
     routerOptions: { maxParamLength: 512 },
