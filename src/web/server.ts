@@ -169,13 +169,9 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   })
 
   // An answer may come before all of what is sent, as to a file that is too large. The rest is not waited for.
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (!request.raw.complete) void reply.header('connection', 'close')
-    return payload
-  })
   app.addHook('onResponse', async ({ raw }) => {
     if (raw.complete) return
-    // Cut off at once, a browser would not show the answer.
+    // Cut off at once, as with `Connection: close`, what was answered might not arrive.
     raw.unpipe()
     raw.resume()
     setTimeout(() => raw.destroy(), ANSWER_WITHIN).unref()
