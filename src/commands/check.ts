@@ -4,14 +4,12 @@ import { styleText } from 'node:util'
 import type { Config } from '../config/config.ts'
 import { ConfigurationInvalid } from '../config/faults.ts'
 import { loadConfig, secretsWrittenIn } from '../config/load.ts'
+import { diagnose } from '../diagnosis.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { type Finding, ok, warning } from '../finding.ts'
 import { withReason } from '../messages/explain.ts'
 import { eachOnOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
-import { diagnoseDatabase } from '../moodle/diagnosis.ts'
-import { diagnoseMail } from '../notify/diagnosis.ts'
-import { diagnoseFolders } from '../store/diagnosis.ts'
 import type { CommandContext } from './context.ts'
 
 /** What is to be mended first, where there are several problems. */
@@ -19,16 +17,14 @@ const GRAVEST_FIRST: readonly ExitStatus[] = [EXIT.configuration, EXIT.unavailab
 
 /** @returns what a run would end with before its first row: 78, 69 or 75; 0 where nothing stands in its way */
 export async function check(context: CommandContext): Promise<ExitStatus> {
-  const findings = await diagnose(context)
-  const exits = new Set(findings.map(({ exit }) => exit))
+  const found = await findings(context)
+  const exits = new Set(found.map(({ exit }) => exit))
   const status = GRAVEST_FIRST.find(exit => exits.has(exit)) ?? EXIT.done
-  context.stdout.write(
-    context.format === 'json' ? asJson(findings, status, context.lang) : asText(findings, status, context),
-  )
+  context.stdout.write(context.format === 'json' ? asJson(found, status, context.lang) : asText(found, status, context))
   return status
 }
 
-async function diagnose({ configPath, env, lang }: CommandContext): Promise<Finding[]> {
+async function findings({ configPath, env, lang }: CommandContext): Promise<Finding[]> {
   let config: Config
   try {
     config = await loadConfig(configPath, env)
@@ -39,9 +35,7 @@ async function diagnose({ configPath, env, lang }: CommandContext): Promise<Find
   return [
     ok('configuration', { path: configPath }),
     ...(await readableByOthers(configPath)),
-    ...(await diagnoseFolders(config, process.getuid?.() ?? 0)),
-    ...(await diagnoseDatabase(config, new Date())),
-    ...(await diagnoseMail(config)),
+    ...(await diagnose(config, new Date())),
   ]
 }
 

@@ -141,7 +141,7 @@ export const OPTIONS = {
     url: option(nullable(siteAddress), null),
     trustedProxies: option(listOf(address), []),
     proxyHeader: option(nullable(headerName), null),
-    maxUploadBytes: option(integer(1, 1_099_511_627_776), 67_108_864),
+    maxUploadBytes: option(integer(1, 1_099_511_627_776), 64_000_000),
   },
   log: {
     level: option(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),

@@ -57,7 +57,7 @@ export function viewer({ current }: PageGround, origins: Origins): View {
   const { base } = origins
   return (request, reply, template, data) => {
     const { lang, visitor } = request
-    const notice = takeNotice(request, reply)
+    const notice = takeNotice(request, reply, origins)
     void reply.type('text/html; charset=utf-8')
     return eta.render(template, {
       ...data,
@@ -70,7 +70,7 @@ export function viewer({ current }: PageGround, origins: Origins): View {
       site: current.value.moodle.wwwroot,
       here: request.method === 'GET' ? request.url : '/',
       notice: notice === null ? null : say(lang, notice.key, notice.args),
-      csrf: reply.generateCsrf({ userInfo: userInfoOf(request), secure: isSecure(request) }),
+      csrf: reply.generateCsrf({ userInfo: userInfoOf(request), secure: origins.cookie(isSecure(request)).secure }),
       t: (key: string, args: MessageArguments = {}) => say(lang, key, args),
       time: (time: Date | string | number) => timeIn(lang, time),
       iso: (time: Date | string | number) => new Date(time).toISOString(),
@@ -96,10 +96,10 @@ export function goTo(
   return reply.redirect(page.origins.base + path, 303)
 }
 
-function takeNotice(request: FastifyRequest, reply: FastifyReply): Notice | null {
+function takeNotice(request: FastifyRequest, reply: FastifyReply, origins: Origins): Notice | null {
   const cookie = request.cookies[NOTICE]
   if (cookie === undefined) return null
-  void reply.clearCookie(NOTICE, { path: '/' })
+  void reply.clearCookie(NOTICE, { path: origins.cookie(false).path })
   const { valid, value } = request.unsignCookie(cookie)
   return valid ? (JSON.parse(Buffer.from(value, 'base64url').toString()) as Notice) : null
 }

@@ -4,6 +4,7 @@ import { Problem } from '../errors.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { countEnrolled } from '../moodle/enrolled.ts'
+import { findNamed } from '../moodle/named.ts'
 import { namesOfIds } from '../moodle/named-ids.ts'
 import { type ReportHead, rowsWith } from '../report/past.ts'
 import type { Page } from './page.ts'
@@ -13,8 +14,10 @@ export interface Filter {
   readonly outcome: string
   /** Of an error or a warning. */
   readonly code: string
-  /** Somewhere in the sentence about the row, or its line. */
+  /** Somewhere in the sentence about the row; or its line, its person or its course, by their identifiers. */
   readonly text: string
+  /** Whom and which course the text names; null: nobody, none. */
+  readonly named: { readonly userId: number | null; readonly courseId: number | null }
 }
 
 /** A row as it stands in a report; one of an undo has no line, but a table. */
@@ -30,6 +33,19 @@ export interface ReportRow {
 }
 
 const OUTCOMES = ['failed', 'applied', 'unchanged'] as const
+
+/** Whom and which course a text names, as the command files do; nobody and none where the database is out of reach. */
+export async function namedBy({ ground }: Page, text: string): Promise<Filter['named']> {
+  const nobody = { userId: null, courseId: null }
+  if (text === '' || text.length > 255) return nobody
+  const { current } = ground
+  try {
+    return await withMoodle(current.value, moodle => findNamed(moodle, current.value, text, text))
+  } catch (error) {
+    if (error instanceof Problem) return nobody
+    throw error
+  }
+}
 
 /** One page of the rows that match. The report is read as far as that, and no further. */
 export async function rowsOf(
@@ -66,13 +82,15 @@ async function* rowsIn(path: string, needle: string): AsyncGenerator<ReportRow> 
   for await (const row of rowsWith(path, needle)) yield row as unknown as ReportRow
 }
 
-function isWanted(row: ReportRow, { outcome, code, text }: Filter): boolean {
+function isWanted(row: ReportRow, { outcome, code, text, named }: Filter): boolean {
   if (
     outcome === 'warned' ? !row.warnings?.length || row.outcome === 'failed' : outcome !== '' && row.outcome !== outcome
   )
     return false
   if (code !== '' && row.code !== code && !row.warnings?.includes(code)) return false
   if (text === '') return true
+  if (row.userId !== undefined && row.userId === named.userId) return true
+  if (row.courseId !== undefined && row.courseId === named.courseId) return true
   return String(row.line ?? '') === text || (row.message ?? '').toLowerCase().includes(text.toLowerCase())
 }
 

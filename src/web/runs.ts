@@ -13,7 +13,7 @@ import { simulatedUndo, undoing } from '../tasks.ts'
 import { download } from './download.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
 import { Refusal } from './refusal.ts'
-import { changesOf, coursesOf, type Filter, rowsOf } from './report.ts'
+import { changesOf, coursesOf, type Filter, namedBy, rowsOf } from './report.ts'
 import { runUpload } from './run-by-hand.ts'
 import { reasonOf, shownTurn } from './status.ts'
 
@@ -167,10 +167,12 @@ async function showReport(
   const { ground, show } = page
   const { store } = ground.ground
   const isRefused = head.file.outcome === 'refused'
+  const text = queryOf(request, 'text').trim()
   const filter: Filter = {
     outcome: queryOf(request, 'outcome') || (head.summary.failed! > 0 && !hasFilter(request) ? 'failed' : ''),
     code: queryOf(request, 'code'),
-    text: queryOf(request, 'text').trim(),
+    text,
+    named: await namedBy(page, text),
   }
   const number = pageNumber(request)
   const rows = isRefused ? { rows: [], hasMore: false } : await rowsOf(path, filter, number, ROWS_A_PAGE)

@@ -50,6 +50,8 @@ const STATIC = '/static/*'
 const FORM_BYTES = 65_536
 /** Connections at a time: browsers open six each. */
 const MOST_CONNECTIONS = 256
+/** Milliseconds in which something has to come, or go. */
+const LONGEST_SILENCE = 60_000
 /** Milliseconds that one request may take: a large file over a slow line. */
 const LONGEST_REQUEST = 1_800_000
 /** Milliseconds that who is still sending has to read the answer. */
@@ -103,6 +105,7 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     logger: false,
     bodyLimit: FORM_BYTES,
     requestTimeout: LONGEST_REQUEST,
+    connectionTimeout: LONGEST_SILENCE,
     forceCloseConnections: true,
     trustProxy: address => origins.isTrusted(address),
     routerOptions: { maxParamLength: 512 },
@@ -166,13 +169,9 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   })
 
   // An answer may come before all of what is sent, as to a file that is too large. The rest is not waited for.
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (!request.raw.complete) void reply.header('connection', 'close')
-    return payload
-  })
   app.addHook('onResponse', async ({ raw }) => {
     if (raw.complete) return
-    // Cut off at once, a browser would not show the answer.
+    // Cut off at once, as with `Connection: close`, what was answered might not arrive.
     raw.unpipe()
     raw.resume()
     setTimeout(() => raw.destroy(), ANSWER_WITHIN).unref()

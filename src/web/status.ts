@@ -1,21 +1,23 @@
 /** Whether everything is all right: what runs and waits, and why; when something last came; and what `check` has to say. */
 
 import { readdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
+import { diagnose } from '../diagnosis.ts'
 import { Problem } from '../errors.ts'
 import type { Finding } from '../finding.ts'
-import { explain } from '../messages/explain.ts'
+import { explain, withReason } from '../messages/explain.ts'
 import { type Lang, say } from '../messages/say.ts'
-import { diagnoseDatabase } from '../moodle/diagnosis.ts'
 import type { Turn } from '../queue.ts'
 import { type PastRun, pastRuns } from '../report/past.ts'
-import { diagnoseFolders } from '../store/diagnosis.ts'
 import type { Page } from './page.ts'
 
 const TURNS_SHOWN = 20
 const RUNS_SHOWN = 5
-/** Milliseconds for which a look at the database is good: it asks for every right. */
+/** Milliseconds for which a look is good: it asks the database for every right, and the mail server for an answer. */
 const GOOD_FOR = 30_000
+/** Milliseconds that the page waits for it: where a server does not answer, all else is shown meanwhile. */
+const LOOK_AT_MOST = 3_000
 
 export function statusRoutes(page: Page): void {
   const { app, ground, show } = page
@@ -24,7 +26,8 @@ export function statusRoutes(page: Page): void {
   app.get('/', async (request, reply) => {
     const { lang } = request
     const { store } = ground.ground
-    const findings = await look()
+    const findings = (await Promise.race([look(), sleep(LOOK_AT_MOST, null, { ref: false })])) ?? []
+    const isKnown = findings.length > 0
     const held = (await readdir(store.folder.held)).filter(name => !name.startsWith('.'))
     const problems = findings.filter(({ level }) => level !== 'ok').map(finding => said(finding, lang))
     return show(request, reply, 'status', {
@@ -32,6 +35,7 @@ export function statusRoutes(page: Page): void {
       part: 'status',
       ...workOf(page, lang),
       held: held.length,
+      isKnown,
       problems,
       toLookAt: problems.length + (held.length > 0 ? 1 : 0),
       fine: findings.filter(({ level }) => level === 'ok').map(finding => said(finding, lang)),
@@ -81,13 +85,10 @@ export function reasonOf(error: unknown, lang: Lang): string | null {
   return error instanceof Problem ? explain(lang, error) : say(lang, 'web.failed-by-fault', { reason: String(error) })
 }
 
-async function diagnose(config: Config, now: Date): Promise<Finding[]> {
-  return [...(await diagnoseFolders(config, process.getuid?.() ?? 0)), ...(await diagnoseDatabase(config, now))]
-}
-
+/** A finding in the words of its reader. */
 const said = ({ level, key, args }: Finding, lang: Lang): { readonly level: string; readonly sentence: string } => ({
   level,
-  sentence: say(lang, key, args),
+  sentence: say(lang, key, withReason(lang, args)),
 })
 
 function mailOf({ mail }: Config): { readonly admins: number; readonly isOwn: boolean } {

@@ -55,12 +55,14 @@ const COOKIE = 'moodle-syncd'
 const SESSION_MS = 8 * 3_600_000
 /** An account that is suspended, or no administrator any more, is out after so long. */
 const ASKED_AGAIN_AFTER_MS = 60_000
+/** Where the database is out of reach: to be told so may take ten seconds, and each page would wait for it. */
+const TRIED_AGAIN_AFTER_MS = 15_000
 
 export function openVisitors(ground: PageGround, secret: PageSecret, origins: Origins): Visitors {
   const passwords = openPasswordChecker()
   const { current, log } = ground
   const proxyHeader = current.value.web.proxyHeader
-  const asked = new Map<string, { readonly at: number; readonly administrator: Administrator | null }>()
+  const asked = new Map<string, { readonly at: number; readonly administrator: Administrator | null | undefined }>()
 
   /** What is known of an account for a minute; undefined: the database cannot be asked, and never was. */
   const lookUp = async (username: string, withPassword: boolean): Promise<Administrator | null | undefined> => {
@@ -76,7 +78,9 @@ export function openVisitors(ground: PageGround, secret: PageSecret, origins: Or
       if (!(error instanceof Problem)) throw error
       // That the database is away is what an administrator comes here to see.
       log.debug({ event: 'account-unknown', problem: explain('en', error) }, 'the account cannot be looked up')
-      return known?.administrator
+      const administrator = known?.administrator
+      asked.set(username, { at: now - ASKED_AGAIN_AFTER_MS + TRIED_AGAIN_AFTER_MS, administrator })
+      return administrator
     }
   }
   const ask = (username: string, withPassword: boolean): Promise<Administrator | null> =>

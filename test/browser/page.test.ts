@@ -101,6 +101,9 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
     await page.click('.filter button')
     expect(await page.locator('table.rows tbody tr').count()).toBe(2)
     expect(await page.textContent('table.rows')).toContain('Rose Mitchell')
+    await page.fill('#text', 'E1002')
+    await page.click('.filter button')
+    expect(await page.locator('table.rows tbody tr').count()).toBe(1)
 
     await page.click('text=Exécuter un autre fichier')
     await send(page, 'rentrée.csv', MENDED, true)

@@ -91,7 +91,7 @@ describe('a configuration', () => {
         url: null,
         trustedProxies: [],
         proxyHeader: null,
-        maxUploadBytes: 67_108_864,
+        maxUploadBytes: 64_000_000,
       },
       log: { level: 'info' },
     })

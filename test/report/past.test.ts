@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type PastRun, pastRuns, rowsWith, undoneBy } from '../../src/report/past.ts'
+import { type PastRun, pastRuns, readReportHead, rowsWith, undoneBy } from '../../src/report/past.ts'
 import { openStore } from '../../src/store/store.ts'
 import { temporaryFolder } from '../store/folder.ts'
 
@@ -74,4 +74,28 @@ test('rowsWith finds rows wherever they stand, also where two reads meet', async
   const needle = '"userId":999,"courseId":'
   expect(await gathered(rowsWith(path, needle))).toEqual(rows.filter(({ userId }) => userId === 999))
   expect(await gathered(rowsWith(path, '"userId":1000,'))).toEqual([])
+})
+
+describe('a report with causes', () => {
+  const cause = (code: string) => `{"code":"${code}","outcome":"failed","rows":1,"message":"m","values":[]}`
+  const row = (line: number, code: string) => `{"line":${line},"outcome":"failed","code":"${code}","warnings":[]}`
+  const report = (causes: readonly string[], rows: readonly string[]) =>
+    `${JSON.stringify(head('a', '2025-09-01T07:00:00Z')).slice(0, -1)},"causes":[${causes.map(one => `\n${one}`).join(',')}],"rows":[${rows.map(one => `\n${one}`).join(',')}]}\n`
+
+  test.each([
+    [[], []],
+    [[], [row(2, 'b')]],
+    [[cause('b')], []],
+    [
+      [cause('b'), cause('c')],
+      [row(2, 'b'), row(3, 'c')],
+    ],
+  ])('is read up to its rows, and its rows without what stands before: %#', async (causes, rows) => {
+    const path = join(await temporaryFolder(), 'a.json')
+    await writeFile(path, report(causes, rows))
+    const found = await readReportHead(path)
+    expect(found).toMatchObject({ run: 'a' })
+    expect(found!.causes.map(({ code }) => code)).toEqual(causes.map(one => JSON.parse(one).code))
+    expect(await gathered(rowsWith(path, '"outcome":"'))).toEqual(rows.map(one => JSON.parse(one)))
+  })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkName, matches, numbered, stamp, stamped, stampedAt } from '../../src/store/names.ts'
+import { checkName, matches, numbered, safeName, stamp, stamped, stampedAt } from '../../src/store/names.ts'
 
 const NOW = new Date(2025, 8, 1, 7, 5, 9)
 
@@ -97,6 +97,32 @@ describe('enrol.file', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), name => {
         expect(matches(name, name)).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('safeName', () => {
+  test.each([
+    ['enrols.csv', 'enrols.csv'],
+    ['C:\\Users\\me\\rentrée 2026.csv', 'rentre\u0301e 2026.csv'.normalize('NFC')],
+    ['../../etc/passwd', 'passwd'],
+    ['..', 'otherwise.csv'],
+    ['', 'otherwise.csv'],
+    ['._a\0b\u202egpj.csv\r\n', 'abgpj.csv'],
+    [`${'é'.repeat(300)}.csv`, `${'é'.repeat(98)}.csv`],
+  ])('%j becomes %j', (given, expected) => {
+    expect(safeName(given, 'otherwise.csv')).toBe(expected)
+  })
+
+  test('whatever is sent, it names a file in a folder that the drop directory would take, and leaves room for a stamp', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), given => {
+        const name = safeName(given, 'otherwise.csv')
+        expect(checkName(name)).toBe(name)
+        expect(name).not.toMatch(/^[._]|[\p{Cc}\u202a-\u202e]/u)
+        expect(Buffer.byteLength(name)).toBeLessThanOrEqual(220)
+        expect(safeName(name, 'otherwise.csv')).toBe(name)
       }),
     )
   })
