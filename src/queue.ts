@@ -59,8 +59,8 @@ export interface Task extends Pick<Turn, 'kind' | 'name' | 'startedBy'> {
 }
 
 export interface Queue {
-  /** Puts a file at the end. One that waits or runs already is not put there again. */
-  readonly add: (job: Job | BegunJob) => void
+  /** Puts a file at the end. One that waits or runs already is not put there again. @returns whether it was put there */
+  readonly add: (job: Job | BegunJob) => boolean
   readonly perform: (task: Task) => void
   /** What runs and waits, in their order: these first ones, of how many. */
   readonly turns: (most: number) => { readonly first: readonly Readonly<Turn>[]; readonly count: number }
@@ -96,7 +96,7 @@ export function openQueue(ground: QueueGround): Queue {
   return {
     add: job => {
       // Each arrival is another file, whatever it is called; a command file is the same as long as it lies there.
-      if (job.arrival === null ? files.has(job.file) : arrivals.has(job.arrival)) return
+      if (job.arrival === null ? files.has(job.file) : arrivals.has(job.arrival)) return false
       note(job, 1)
       const { id = null, request } = job as Partial<BegunJob>
       const turn = newTurn({ id, kind: 'run', name: basename(job.file), startedBy: request?.startedBy ?? DAEMON })
@@ -105,6 +105,7 @@ export function openQueue(ground: QueueGround): Queue {
         note(job, -1)
         return failure
       })
+      return true
     },
     perform: task => {
       const turn = newTurn(task)

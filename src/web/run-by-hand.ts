@@ -64,7 +64,8 @@ export function runByHandRoutes(page: Page): void {
       ground.queue.perform(simulation(ground.ground, upload, path, requestOf(request)))
       logAction(page, request, 'simulate', { run: id, file })
     } else {
-      ground.queue.add({ id, file, arrival: null, request: requestOf(request) })
+      const isAdded = ground.queue.add({ id, file, arrival: null, request: requestOf(request) })
+      if (!isAdded) throw new Refusal('file-in-use', { file })
       logAction(page, request, 'run', { run: id, file })
     }
     return goTo(page, reply, `/runs/${id}`)

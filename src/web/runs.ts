@@ -212,7 +212,8 @@ async function runForReal(
     if (!(await runUpload(page, request, { id, from: upload.id, name }))) throw gone
   } else {
     if ((await sumOfFile(join(store.directory, storedAs))) !== sha256) throw gone
-    ground.queue.add({ id, file: name, arrival: null, request: requestOf(request) })
+    const isAdded = ground.queue.add({ id, file: name, arrival: null, request: requestOf(request) })
+    if (!isAdded) throw new Refusal('file-in-use', { file: name })
   }
   logAction(page, request, 'run', { run: id, file: name, sha256 })
   return goTo(page, reply, `/runs/${id}`)
