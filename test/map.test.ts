@@ -187,6 +187,8 @@ function shapeOf(page: string): object {
   return {
     blocks,
     sections,
-    links: [...prose.matchAll(/\]\(([^)#]+)/g)].map(([, to]) => to!.replace('.fr.md', '.md')).sort(),
+    links: [...prose.matchAll(/\]\(([^)#]+)/g)]
+      .map(([, to]) => to!.replace('.fr.md', '.md').replace(/-fr\.png$/, '-en.png'))
+      .sort(),
   }
 }
