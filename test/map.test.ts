@@ -188,7 +188,7 @@ function shapeOf(page: string): object {
     blocks,
     sections,
     links: [...prose.matchAll(/\]\(([^)#]+)/g)]
-      .map(([, to]) => to!.replace('.fr.md', '.md').replace('-fr.png', '-en.png'))
+      .map(([, to]) => to!.replace('.fr.md', '.md').replace(/-fr\.png$/, '-en.png'))
       .sort(),
   }
 }
