@@ -57,7 +57,7 @@ const LONGEST_REQUEST = 1_800_000
 /** Milliseconds that who is still sending has to read the answer. */
 const ANSWER_WITHIN = 1_000
 /** Milliseconds until it is tried again to listen where somebody else does. */
-const LISTEN_AGAIN_AFTER = 30_000
+const LISTEN_AGAIN_AFTER = 5_000
 
 /**
  * Serves the page until it is closed. Where the port is taken, that is said once, and tried again: files are taken all the same.
@@ -65,29 +65,40 @@ const LISTEN_AGAIN_AFTER = 30_000
  */
 export async function servePage(ground: PageGround): Promise<() => Promise<void>> {
   const listen = ground.current.value.web.listen!
-  const app = await buildPage(ground)
   const { log } = ground
+  let app: FastifyInstance | undefined
   let again: NodeJS.Timeout | undefined
   let isTold = false
+  let isOver = false
   const start = async (): Promise<void> => {
+    let tried: FastifyInstance | undefined
     try {
-      await app.listen({ host: listen.host, port: listen.port })
+      tried = await buildPage(ground)
+      await tried.listen({ host: listen.host, port: listen.port })
+      app = tried
       log.info({ event: 'web-listening', address: addressOf(app, listen) }, 'the page is served')
     } catch (error) {
+      await tried?.close()
       if (!isTold) {
         log.error(
           { event: 'web-listen-failed', ...listen, err: error },
-          'the page is not served: it cannot listen there (web.listen); tried again until it can. Files are taken all the same',
+          'the page is not served (web.listen); tried again until it can be. Files are taken all the same',
         )
       }
       isTold = true
-      again = setTimeout(start, LISTEN_AGAIN_AFTER)
+      if (isOver) return
+      again = setTimeout(() => {
+        starting = start()
+      }, LISTEN_AGAIN_AFTER)
     }
   }
-  await start()
+  let starting = start()
+  await starting
   return async () => {
+    isOver = true
     clearTimeout(again)
-    await app.close()
+    await starting
+    await app?.close()
   }
 }
 

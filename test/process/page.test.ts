@@ -76,6 +76,13 @@ test('what was simulated is run by its content: a standard file that has changed
     return text.includes('nonsense') ? text : undefined
   })
   expect(page).not.toContain(`/runs/${refused}/really`)
+
+  await site.school.query("REPLACE INTO {config} (name, value) VALUES ('maintenance_enabled', '1')")
+  const kept = idIn(await client.upload('first.csv', adding('E1018'), { simulate: '1' }))
+  await until('the reason', async () => {
+    const text = await (await client.get(`/runs/${kept}`)).text()
+    return text.includes('The run was not done') && text.includes('Moodle is in maintenance') ? true : undefined
+  })
 })
 
 test('settings are in force for the next file; a file changed meanwhile is not overwritten, a wrong role not taken', async () => {
@@ -140,12 +147,11 @@ test('a held file is approved of as it was reported, and not as somebody has mad
   ])
 })
 
-test('a port that is taken is said, and files are run all the same', async () => {
+test('a port that is taken is said, and tried again; files are run all the same', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   onTestFinished(async () => {
-    other.close()
-    await once(other, 'close')
+    if (other.listening) other.close()
   })
   const { port } = other.address() as { port: number }
   const site = await newPageSite({ web: { listen: `127.0.0.1:${port}` } })
@@ -153,5 +159,8 @@ test('a port that is taken is said, and files are run all the same', async () =>
   expect(daemon.told('web-listen-failed')).toMatchObject([{ level: 'error', port, err: { code: 'EADDRINUSE' } }])
   await site.drop('enrols.csv', adding('E1018'))
   await concluded(daemon)
+  other.close()
+  await daemon.tells('web-listening', { address: `http://127.0.0.1:${port}/` })
+  expect(daemon.told('web-listen-failed')).toHaveLength(1)
   expect(await daemon.end()).toBe(0)
 })
