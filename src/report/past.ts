@@ -74,7 +74,8 @@ export interface ReportCause {
   readonly message: string
   readonly remedy?: string
   readonly pattern?: { readonly message: string }
-  readonly values: readonly { readonly hint?: { readonly message: string } }[]
+  /** What was found, under the names `user`, `found` and `course`, and what may have been meant. */
+  readonly values: readonly { readonly [cell: string]: unknown; readonly hint?: { readonly message: string } }[]
 }
 
 /** All past runs, the newest first. */
