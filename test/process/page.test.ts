@@ -4,9 +4,11 @@ import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { administrator, type Client, newPageSite, startPage } from '../page.ts'
+import { freshSchool } from '../database.ts'
+import { administrator, type Client, logIn, newClient, newPageSite, startPage } from '../page.ts'
 import { until } from '../until.ts'
 import { adding, concluded, HEADER, startDaemon } from './daemon.ts'
+import { newWire } from './wire.ts'
 
 const idIn = (answer: Response): string => answer.headers.get('location')!.replace('/runs/', '')
 
@@ -145,6 +147,30 @@ test('a held file is approved of as it was reported, and not as somebody has mad
     'discard admin',
     'approve admin',
   ])
+})
+
+test('with the database out of reach, who is logged in sees that, all else is shown, and nobody is let in', async () => {
+  const school = await freshSchool()
+  const wire = await newWire(school)
+  const site = await newPageSite({ moodle: { database: wire.database } }, school)
+  const served = await startPage(site)
+  const client = await administrator(served)
+  const done = idIn(await client.upload('done.csv', adding('E1018', 'nobody')))
+  await reportOf(client, done)
+  await wire.close()
+  const text = async (path: string): Promise<string> => {
+    const answer = await client.get(path)
+    expect([path, answer.status]).toEqual([path, 200])
+    return answer.text()
+  }
+  for (const path of ['/run', '/runs', `/runs/${done}?all=1`, '/held', '/files', '/enrolments']) await text(path)
+  expect(await text('/enrolments')).toContain('The database is out of reach')
+  const sent = idIn(await client.upload('later.csv', adding('E1019')))
+  await served.daemon.tells('run-postponed')
+  expect(await text('/')).toMatch(/Something is in the way of runs[\s\S]*Postponed, and tried again and again/)
+  expect((await logIn(newClient(served.url))).status).toBe(503)
+  await wire.open()
+  expect(await reportOf(client, sent)).toMatchObject({ summary: { applied: 1 } })
 })
 
 test('a port that is taken is said, and tried again; files are run all the same', async () => {
