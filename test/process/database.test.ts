@@ -184,7 +184,7 @@ const byAnybody = (end: End): unknown =>
   JSON.parse(
     JSON.stringify(end)
       .replaceAll(/\\"startedBy\\":\{[^}]*\},/g, '')
-      .replaceAll(/\\nStarted on the command line by \w+\./g, ''),
+      .replaceAll(/(\\n| )Started on the command line by \w+\./g, ''),
   )
 
 describe('a run in the foreground', () => {

@@ -146,7 +146,7 @@ export const timeless = (text: string): string =>
   text
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
     .replaceAll(/\d{8}-\d{6}_/g, 'STAMP_')
-    .replace(/, begun on .*?, took .*? s\.(?=$|<)/m, '')
+    .replace(/, begun on .*?, took .*? s\.(?=$|[ <])/m, '')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, 'TIME')
 
 /** What a journal keeps of how many rows; the rows themselves have ids and times in them. */
