@@ -13,6 +13,7 @@ import type { RunOptions } from './commands/run.ts'
 import { readDuration } from './config/duration.ts'
 import { EXIT, type ExitStatus, type MessageArguments, Problem } from './errors.ts'
 import { explain } from './messages/explain.ts'
+import { eachOnOneLine } from './messages/one-line.ts'
 import { LANGUAGES, type Lang, languageOf, say } from './messages/say.ts'
 
 const DEFAULT_CONFIGURATION = '/etc/moodle-syncd/config.yaml'
@@ -219,7 +220,7 @@ async function explainUsage(error: CommanderError, lang: Lang): Promise<ExitStat
   if (sentence !== undefined) {
     const [subject = '', found = ''] = [...error.message.matchAll(/'([^']*)'/g)].map(match => match[1]!)
     const near = /\(Did you mean (?:one of )?(.+)\?\)/.exec(error.message)?.[1]
-    await tell(say(lang, `usage.${sentence}`, { subject, found }))
+    await tell(say(lang, `usage.${sentence}`, eachOnOneLine({ subject, found })))
     if (near !== undefined) await tell(say(lang, 'usage.near', { near }))
     await tell(say(lang, 'usage.try', { command: 'moodle-syncd --help' }))
   }

@@ -6,6 +6,7 @@ import { fstatSync } from 'node:fs'
 import pino from 'pino'
 import type { Config } from './config/config.ts'
 import { Problem } from './errors.ts'
+import { plainJson } from './messages/one-line.ts'
 
 /** Messages carry an `event` in kebab-case, and `run`, `file` and `line` where they apply: by a child logger per run. */
 export type Logger = pino.Logger
@@ -37,7 +38,8 @@ export function createLog(
   stderr: number = process.stderr.fd,
 ): Logger {
   // Written at once: a line that tells why the process ended must not be lost by its end.
-  const destination = pino.destination({ fd: stderr, sync: true })
+  const stream = pino.destination({ fd: stderr, sync: true })
+  const destination: pino.DestinationStream = { write: line => stream.write(plainJson(line)) }
   return pino(
     {
       level,

@@ -8,7 +8,7 @@ import { diagnose } from '../diagnosis.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { type Finding, ok, warning } from '../finding.ts'
 import { withReason } from '../messages/explain.ts'
-import { eachOnOneLine } from '../messages/one-line.ts'
+import { eachOnOneLine, plainJson } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { CommandContext } from './context.ts'
 
@@ -63,7 +63,7 @@ function asJson(findings: readonly Finding[], status: ExitStatus, lang: Lang): s
     message: say(lang, key, withReason(lang, args)),
     args,
   }))
-  return `${JSON.stringify({ status, findings: shown }, null, 2)}\n`
+  return `${plainJson(JSON.stringify({ status, findings: shown }, null, 2))}\n`
 }
 
 const COLOURS = { ok: 'green', warning: 'yellow', problem: 'red' } as const

@@ -14,7 +14,7 @@ import type { Option } from '../config/options.ts'
 import { fromToolSync, type Left, type Taken } from '../config/tool-sync.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { explain, withReason } from '../messages/explain.ts'
-import { onOneLine } from '../messages/one-line.ts'
+import { onOneLine, plainJson } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { countIdentifiers, type IdentifierCounts, type IdentifierTable } from '../moodle/identifiers.ts'
@@ -294,5 +294,5 @@ function asJson(found: Found, path: string, lang: Lang): string {
     toWrite: toWrite(found),
     ...(unasked === null ? { identifiers } : { unasked }),
   }
-  return `${JSON.stringify(written, null, 2)}\n`
+  return `${plainJson(JSON.stringify(written, null, 2))}\n`
 }

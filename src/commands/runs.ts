@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
 import { explain } from '../messages/explain.ts'
-import { onOneLine } from '../messages/one-line.ts'
+import { onOneLine, plainJson } from '../messages/one-line.ts'
 import { say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
@@ -112,7 +112,7 @@ function asJson(listed: readonly Listed[]): string {
       ...(retryFile === null ? {} : { retryFile }),
     }
   })
-  return `${JSON.stringify({ runs }, null, 2)}\n`
+  return `${plainJson(JSON.stringify({ runs }, null, 2))}\n`
 }
 
 const COLUMNS = ['run', 'begun', 'outcome', 'applied', 'unchanged', 'failed', 'file'] as const

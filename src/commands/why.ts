@@ -6,10 +6,11 @@ import { pipeline } from 'node:stream/promises'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { EXIT, type ExitStatus, Problem } from '../errors.ts'
-import { onOneLine } from '../messages/one-line.ts'
+import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { findNamed } from '../moodle/named.ts'
+import { toJson } from '../report/json.ts'
 import { type PastRun, pastRuns, rowsWith, shortId, timeOf, undoneBy } from '../report/past.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
@@ -67,7 +68,7 @@ async function* touches(store: Store, { userId, courseId }: Asked): AsyncGenerat
 }
 
 async function* asText(touches: AsyncIterable<Touch>, asked: Asked, lang: Lang): AsyncGenerator<string> {
-  yield `${say(lang, 'why.title', { ...asked })}\n\n`
+  yield `${say(lang, 'why.title', eachOnOneLine({ ...asked }))}\n\n`
   let count = 0
   for await (const touch of touches) {
     count += 1
@@ -94,7 +95,7 @@ function lineOf({ by, undoneBy: undo, row }: Touch, lang: Lang): string {
 async function* asJson(touches: AsyncIterable<Touch>, asked: Asked): AsyncGenerator<string> {
   const { user, course, userId, courseId } = asked
   const head = { user: { id: userId, named: user }, course: { id: courseId, named: course } }
-  yield `${JSON.stringify(head).slice(0, -1)},"lines":[`
+  yield `${toJson(head).slice(0, -1)},"lines":[`
   let separator = '\n'
   for await (const { by, undoneBy: undo, row } of touches) {
     const line = {
@@ -105,7 +106,7 @@ async function* asJson(touches: AsyncIterable<Touch>, asked: Asked): AsyncGenera
       ...(undo === undefined ? {} : { undoneBy: undo.run }),
       ...row,
     }
-    yield separator + JSON.stringify(line)
+    yield separator + toJson(line)
     separator = ',\n'
   }
   yield ']}\n'

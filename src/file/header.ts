@@ -9,9 +9,15 @@ const REQUIRED_COLUMNS = ['rolename', 'cid', 'uid'] as const satisfies readonly 
 export interface HeaderNames {
   /** As many as the header has cells, if there are no errors. */
   readonly columns: readonly Column[]
-  /** The faults, in the order of the header, then the missing columns. Each is told once. */
+  /** The faults, in the order of the header, then the missing columns. Each is told once; of very many, the first. */
   readonly errors: readonly FileError[]
 }
+
+/** Faults of names that are told: a header of a megabyte must not make reports and a mail of thirty. */
+const MOST_TOLD = 100
+
+/** Characters of a name that programs are told. */
+const LONGEST_TOLD = 1_000
 
 const known: ReadonlySet<string> = new Set(COLUMNS)
 const isColumn = (name: string): name is Column => known.has(name)
@@ -23,8 +29,14 @@ export function readHeader(record: CsvRecord): HeaderNames {
   const seen = new Set<string>()
   const doubled = new Set<string>()
   let hasEmpty = false
-  const fault = (code: FileErrorCode, column: string) =>
-    errors.push({ code, column, args: { line: record.line, column: excerpt(column) } })
+  const faultOf = (code: FileErrorCode, column: string): FileError => ({
+    code,
+    column: column.slice(0, LONGEST_TOLD),
+    args: { line: record.line, column: excerpt(column) },
+  })
+  const fault = (code: FileErrorCode, column: string): void => {
+    if (errors.length < MOST_TOLD) errors.push(faultOf(code, column))
+  }
 
   record.cells.forEach((cell, i) => {
     const name = cell.toLowerCase()
@@ -41,6 +53,6 @@ export function readHeader(record: CsvRecord): HeaderNames {
     }
     seen.add(name)
   })
-  for (const column of REQUIRED_COLUMNS) if (!seen.has(column)) fault('header-missing-column', column)
+  for (const column of REQUIRED_COLUMNS) if (!seen.has(column)) errors.push(faultOf('header-missing-column', column))
   return { columns, errors }
 }

@@ -9,6 +9,13 @@ const OBEYED = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu
 
 export const onOneLine = (text: string): string => text.replace(OBEYED, ' ')
 
-/** The same for what a sentence is filled with. */
+/** JSON that is fit for a terminal, too: what it would obey, and JSON lets stand, is escaped. Read, it is the same. */
+export const plainJson = (json: string): string =>
+  json.replaceAll(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    sign => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+/** As `onOneLine`, for what a sentence is filled with. */
 export const eachOnOneLine = (args: MessageArguments): MessageArguments =>
   Object.fromEntries(Object.entries(args).map(([key, arg]) => [key, typeof arg === 'string' ? onOneLine(arg) : arg]))

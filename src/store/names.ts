@@ -52,11 +52,15 @@ export function stamped(name: string, now: Date, suffix = ''): Candidate {
 
 /** Puts a name together; one that would be too long for the file system loses the end of its stem, not its extension. */
 function compose(prefix: string, name: string, n: number, suffix: string): string {
-  let extension = extname(name)
-  if (Buffer.byteLength(extension) > MAX_EXTENSION_BYTES) extension = ''
-  const stem = name.slice(0, name.length - extension.length)
+  const { stem, extension } = parted(name)
   const tail = `${n === 1 ? '' : `-${n}`}${extension}${suffix}`
   return firstBytes(prefix + stem, MAX_NAME_BYTES - Buffer.byteLength(tail)) + tail
+}
+
+function parted(name: string): { readonly stem: string; readonly extension: string } {
+  const found = extname(name)
+  const extension = Buffer.byteLength(found) > MAX_EXTENSION_BYTES ? '' : found
+  return { stem: name.slice(0, name.length - extension.length), extension }
 }
 
 /** As much of a text as fits into so many bytes, cut between two characters. */
@@ -80,8 +84,11 @@ export function checkName(name: string): string {
   return name
 }
 
-/** What a feeder's lock, or an unfinished file of ours, begins with; and what a terminal or a browser would obey in a name. */
-const UNFIT = /^[._]+|[\p{Cc}\p{Cf}\u2028\u2029\\/\ufffd]+/gu
+/** What a terminal or a browser would obey in a name, and what no name of a file can have. */
+const UNFIT = /[\p{Cc}\p{Cf}\u2028\u2029\\/\ufffd]+/gu
+
+/** What a feeder's lock, or an unfinished file of ours, begins with; and blanks. */
+const UNFIT_BEGINNING = /^[._\s]+/u
 
 /** Enough for a stamp, a number and an ending beside it. */
 const MAX_GIVEN_BYTES = 200
@@ -91,12 +98,13 @@ const MAX_GIVEN_BYTES = 200
  * @param otherwise where nothing is left of it
  */
 export function safeName(given: string, otherwise: string): string {
-  const name = (given.split(/[\\/]/).at(-1) ?? '').normalize('NFC').replace(UNFIT, '').trim()
+  const last = given.split(/[\\/]/).at(-1) ?? ''
+  // The beginning last: what is taken out before it would uncover another one.
+  const name = last.replace(UNFIT, '').normalize('NFC').replace(UNFIT_BEGINNING, '').trimEnd()
   if (name === '') return otherwise
-  const extension = extname(name)
-  return Buffer.byteLength(name) <= MAX_GIVEN_BYTES
-    ? name
-    : firstBytes(name, MAX_GIVEN_BYTES - Buffer.byteLength(extension)) + firstBytes(extension, MAX_EXTENSION_BYTES)
+  if (Buffer.byteLength(name) <= MAX_GIVEN_BYTES) return name
+  const { stem, extension } = parted(name)
+  return firstBytes(stem, MAX_GIVEN_BYTES - Buffer.byteLength(extension)).trimEnd() + extension
 }
 
 /**

@@ -76,6 +76,16 @@ describe('faults', () => {
     expect((await inspected(header)).header).toBeNull()
   })
 
+  test('are not more than somebody reads, however many columns there are: those that are missing are among them', async () => {
+    const many = Array.from({ length: 50_000 }, (_, n) => `c${n}`).join(';')
+    const faults = await faultsOf(`${many};${many};CID`)
+    expect(faults).toHaveLength(102)
+    expect(faults[99]).toBe('header-unknown-column c99')
+    expect(faults.slice(100)).toEqual(['header-missing-column rolename', 'header-missing-column uid'])
+    const { errors } = await inspected(`cid;uid;rolename;${'x'.repeat(1_000_000)}\n`)
+    expect(JSON.stringify(errors).length).toBeLessThan(2_000)
+  })
+
   test('are sentences that say the line', async () => {
     const { errors } = await inspected(`# comment\ncid;cid;;${'x'.repeat(300)}\n`)
     expect(errors).toHaveLength(5)

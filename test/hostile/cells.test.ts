@@ -37,6 +37,7 @@ const TEXTS = [
   'a\u0000b',
   'c\u001ad\u0008',
   '\u001b[2J\u001b]0;title\u0007',
+  '\u009b2J\u009d0;title\u009c',
   '\u202egnp.exe',
   '=HYPERLINK("http://a.example";"b")',
   '<script>alert(1)</script>',
@@ -119,7 +120,7 @@ describe('for people', () => {
   const expectPlain = (text: string): void => {
     for (const line of text.split('\n')) expect(line).not.toMatch(OBEYED)
   }
-  const NAME = '\u001b[31m\u202e$(id)`id`\n\'"=1+1.csv'
+  const NAME = '\u001b[31m\u009b31m\u202e$(id)`id`\n\'"=1+1.csv'
 
   test('neither cells nor the name of the file reach a terminal, a log or a report as they are', async () => {
     const store = join(school.folder, 'store')
@@ -134,7 +135,7 @@ describe('for people', () => {
     expectPlain(stdout)
     for (const line of stderr.trimEnd().split('\n')) {
       expect(JSON.parse(line)).toMatchObject({ event: expect.any(String) })
-      expect(line).not.toMatch(/\p{Cc}/u)
+      expectPlain(line)
     }
     expect(stderr).not.toContain('DROP TABLE')
 
@@ -154,7 +155,12 @@ describe('for people', () => {
     const [retry] = await readdir(join(store, 'retry'))
     expect(await readFile(join(store, 'retry', retry!), 'utf8')).toBe(header + lines.join(''))
 
-    for (const words of [['runs'], ['why', 'E1018', 'BIO-2']]) {
+    for (const words of [
+      ['runs'],
+      ['why', 'E1018', 'BIO-2'],
+      ['runs', '--format', 'json'],
+      ['why', 'E1018', 'BIO-2', '--format', 'json'],
+    ]) {
       const told = await moodleSyncd([...words, '-c', config])
       expect(told.status).toBe(0)
       expectPlain(told.stdout + told.stderr)
@@ -173,10 +179,19 @@ describe('for people', () => {
     expect(missing.status).toBe(64)
     expect(missing.stderr).toContain('[31m')
     expectPlain(missing.stderr)
+    // No part of a name stands in a line of its own, as if we had written it.
+    expect(missing.stderr.trimEnd().split('\n')).toHaveLength(1)
+    for (const words of [['run', 'a', NAME], [NAME], ['run', `--${NAME}`], ['run', '--format', NAME]]) {
+      const wrong = await moodleSyncd(words)
+      expect(wrong.status).toBe(64)
+      expectPlain(wrong.stderr)
+    }
     const faulty = join(school.folder, 'faulty.yaml')
-    await writeFile(faulty, '"\\e[31m\\u202e": 1\nenrol: { file: "\\e[2J/../\\a" }\n')
-    const wrong = await moodleSyncd(['check', '-c', faulty])
-    expect(wrong.status).toBe(78)
-    expectPlain(wrong.stdout + wrong.stderr)
+    await writeFile(faulty, '"\\e[31m\\u009b\\u202e": 1\nenrol: { file: "\\e[2J/../\\a" }\n')
+    for (const format of ['text', 'json']) {
+      const wrong = await moodleSyncd(['check', '-c', faulty, '--format', format])
+      expect(wrong.status).toBe(78)
+      expectPlain(wrong.stdout + wrong.stderr)
+    }
   })
 })

@@ -103,6 +103,10 @@ describe('enrol.file', () => {
 })
 
 describe('safeName', () => {
+  const crafted = fc.string({
+    unit: fc.constantFrom(...'._ \u0001\u200d\u0301\ufffd\u00a0e', 'a'.repeat(60)),
+    maxLength: 12,
+  })
   test.each([
     ['enrols.csv', 'enrols.csv'],
     ['C:\\Users\\me\\rentrée 2026.csv', 'rentre\u0301e 2026.csv'.normalize('NFC')],
@@ -110,6 +114,11 @@ describe('safeName', () => {
     ['..', 'otherwise.csv'],
     ['', 'otherwise.csv'],
     ['._a\0b\u202egpj.csv\r\n', 'abgpj.csv'],
+    // Who takes something off its beginning looks at what begins it then.
+    ['\u0001.hidden.csv', 'hidden.csv'],
+    [' \u200b._hidden.csv', 'hidden.csv'],
+    ['e\u200d\u0301.csv', '\u00e9.csv'],
+    [`x.${'a'.repeat(300)}`, `x.${'a'.repeat(198)}`],
     [`${'é'.repeat(300)}.csv`, `${'é'.repeat(98)}.csv`],
   ])('%j becomes %j', (given, expected) => {
     expect(safeName(given, 'otherwise.csv')).toBe(expected)
@@ -117,7 +126,7 @@ describe('safeName', () => {
 
   test('whatever is sent, it names a file in a folder that the drop directory would take, and leaves room for a stamp', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), given => {
+      fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 400 }), crafted), given => {
         const name = safeName(given, 'otherwise.csv')
         expect(checkName(name)).toBe(name)
         expect(name).not.toMatch(/^[._]|[\p{Cc}\u202a-\u202e]/u)
