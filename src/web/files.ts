@@ -18,7 +18,7 @@ const FILES_A_PAGE = 100
 
 export function fileRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
 
   app.get('/files', async (request, reply) => {
     const folder = SHOWN.find(each => each === queryOf(request, 'folder')) ?? 'archives'

@@ -17,7 +17,7 @@ import { Refusal } from './refusal.ts'
 
 export function heldRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
 
   app.get('/held', async (request, reply) =>
     show(request, reply, 'held', { title: 'web.held', part: 'held', files: await heldFiles(page) }),
@@ -73,7 +73,7 @@ interface HeldFile {
 }
 
 async function heldFiles({ ground }: Page): Promise<HeldFile[]> {
-  const { store } = ground.ground
+  const { store } = ground
   const names = (await readdir(store.folder.held)).filter(isName).sort()
   if (names.length === 0) return []
   const runs: PastRun[] = []
@@ -93,7 +93,7 @@ async function heldFiles({ ground }: Page): Promise<HeldFile[]> {
 
 /** @returns the path of a file that is held */
 async function needHeld({ ground }: Page, name: string): Promise<string> {
-  const path = join(ground.ground.store.folder.held, isName(name) ? name : '.')
+  const path = join(ground.store.folder.held, isName(name) ? name : '.')
   const nothing = new Refusal('nothing-there')
   const stats = await lstat(path).catch(error => {
     throw failedWith(error, 'ENOENT', 'ENAMETOOLONG') ? nothing : error

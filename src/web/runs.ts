@@ -25,7 +25,7 @@ type WithId = { readonly Params: { readonly id: string } }
 
 export function runRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
 
   app.get('/runs', async (request, reply) => {
     const wanted = queryOf(request, 'q').trim()
@@ -118,10 +118,10 @@ export function runRoutes(page: Page): void {
     const asked = { id: ground.newId(), undoes, name: head.file.name, request: requestOf(request) }
     const isSimulated = fieldOf(request, 'simulate') !== ''
     logAction(page, request, isSimulated ? 'simulate-undo' : 'undo', { run: asked.id, undoes })
-    if (isSimulated) ground.queue.perform(simulatedUndo(ground.ground, asked))
+    if (isSimulated) ground.queue.perform(simulatedUndo(ground, asked))
     else {
       await note(store, asked)
-      ground.queue.perform(undoing(ground.ground, asked))
+      ground.queue.perform(undoing(ground, asked))
     }
     return goTo(page, reply, `/runs/${asked.id}`)
   })
@@ -140,7 +140,7 @@ interface FoundRun {
 
 async function findRun({ ground }: Page, id: string): Promise<FoundRun | null> {
   if (!PROGRESS_ID.test(id)) return null
-  const { store } = ground.ground
+  const { store } = ground
   const upload = await findUpload(store, id)
   const simulated = upload === null ? null : await readReportHead(uploadReport(store, id))
   if (simulated !== null) return { head: simulated, path: uploadReport(store, id), past: null, upload }
@@ -165,7 +165,7 @@ async function showReport(
   { head, path, past, upload }: FoundRun,
 ): Promise<string> {
   const { ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
   const isRefused = head.file.outcome === 'refused'
   const text = queryOf(request, 'text').trim()
   const filter: Filter = {
@@ -204,7 +204,7 @@ async function runForReal(
   upload: Upload,
 ): Promise<FastifyReply> {
   const { ground } = page
-  const { store } = ground.ground
+  const { store } = ground
   const { name, sha256, storedAs } = upload
   const gone = new Refusal('file-changed', { file: name })
   const id = ground.newId()

@@ -110,7 +110,7 @@ function addressOf(app: FastifyInstance, { host }: Listen): string {
 async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   const { current, log } = ground
   const origins = originsOf(current.value.web)
-  const secret = await openSecret(ground.ground.store)
+  const secret = await openSecret(ground.store)
   const visitors = openVisitors(ground, secret, origins)
   const app = fastify({
     logger: false,

@@ -25,7 +25,7 @@ export function statusRoutes(page: Page): void {
 
   app.get('/', async (request, reply) => {
     const { lang } = request
-    const { store } = ground.ground
+    const { store } = ground
     const findings = (await Promise.race([look(), sleep(LOOK_AT_MOST, null, { ref: false })])) ?? []
     const isKnown = findings.length > 0
     const held = (await readdir(store.folder.held)).filter(name => !name.startsWith('.'))
