@@ -2,7 +2,6 @@
  * Telling teachers what a run has changed in their courses: a mail and a notification in Moodle for each teacher of each course.
  * Composed while the run is reported, and there to be sent, or seen, exactly when the run has ended.
  */
-
 import { warnOnce } from '../log.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { type Bell, NO_REPLY_USER, ringBells } from '../moodle/bells.ts'

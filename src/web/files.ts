@@ -1,8 +1,7 @@
 /** The files in the store, to download, and to delete once that has been confirmed. */
-
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncDirectory } from '../store/durable.ts'
+import { remove } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
 import { download, isName } from './download.ts'
@@ -72,8 +71,7 @@ export function fileRoutes(page: Page): void {
       ground.queue.turns(1_000).first.some(turn => turn.kind === 'run' && turn.name === name)
     )
       throw new Refusal('file-in-use', { file: name })
-    await rm(path)
-    await syncDirectory(store.folder[folder])
+    await remove(path)
     logAction(page, request, 'delete', { file: join(folder, name) })
     return goTo(page, reply, `/files?folder=${folder}`, 'web.deleted', { name })
   })
@@ -87,7 +85,8 @@ function needFolder(given: string): Shown {
   return folder
 }
 
-async function needFile(store: Store, folder: Shown, name: string): Promise<string> {
+/** @returns the path of a file that people know. @throws Refusal where there is none of this name */
+export async function needFile(store: Store, folder: Shown, name: string): Promise<string> {
   if (!isName(name)) throw nothingThere()
   const path = join(store.folder[folder], name)
   const stats = await lstat(path).catch(error => {

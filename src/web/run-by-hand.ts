@@ -1,5 +1,4 @@
 /** Running a file by hand: one that is sent, in one step, or the standard file; really, or simulated. */
-
 import { join } from 'node:path'
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyReply, FastifyRequest } from 'fastify'

@@ -1,5 +1,4 @@
 /** Past runs, and one of them: how far it is, its report, what can be done with it. */
-
 import { createReadStream } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'

@@ -2,7 +2,6 @@
  * The page: who may ask, what every answer has, and where each of its parts is. Nothing is done on GET; everything that is done
  * needs a form of our own, and is in the log with who did it. The runs are the queue's affair, and know nothing of a page.
  */
-
 import { type AddressInfo, isIPv6 } from 'node:net'
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'

@@ -1,5 +1,4 @@
 /** Whether everything is all right: what runs and waits, and why; when something last came; and what `check` has to say. */
-
 import { readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
