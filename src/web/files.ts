@@ -5,9 +5,8 @@ import { remove } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
 import { download, isName } from './download.ts'
-import { fieldOf, goTo, logAction, type Page, queryOf } from './page.ts'
+import { fieldOf, goTo, logAction, type Page, pageOf, queryOf } from './page.ts'
 import { Refusal } from './refusal.ts'
-import { pageNumber } from './runs.ts'
 
 /** The folders that people know. What is held is thrown away where it can be seen why; the others are the program's own. */
 const SHOWN = ['commands', 'archives', 'reports', 'retry', 'refused', 'held'] as const
@@ -23,7 +22,7 @@ export function fileRoutes(page: Page): void {
     const folder = SHOWN.find(each => each === queryOf(request, 'folder')) ?? 'archives'
     const wanted = queryOf(request, 'q').trim()
     const names = (await namesIn(store, folder)).filter(name => name.includes(wanted))
-    const number = pageNumber(request)
+    const { shown, ...paging } = pageOf(request, names, FILES_A_PAGE)
     const counts = await Promise.all(
       SHOWN.map(async each => ({ folder: each, count: (await namesIn(store, each)).length })),
     )
@@ -33,9 +32,8 @@ export function fileRoutes(page: Page): void {
       folder,
       wanted,
       counts,
-      number,
-      pages: Math.max(1, Math.ceil(names.length / FILES_A_PAGE)),
-      files: await describe(store, folder, names.slice((number - 1) * FILES_A_PAGE, number * FILES_A_PAGE)),
+      ...paging,
+      files: await describe(store, folder, shown),
       path: store.folder[folder],
     })
   })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { isHeld } from '../moodle/ledger.ts'
-import { type PastRun, pastRuns, readReportHead } from '../report/past.ts'
+import { allPastRuns, type PastRun, readReportHead } from '../report/past.ts'
 import { arrive } from '../store/arrivals.ts'
 import { remove } from '../store/durable.ts'
 import { note } from '../store/running.ts'
@@ -73,8 +73,7 @@ async function heldFiles({ ground }: Page): Promise<HeldFile[]> {
   const { store } = ground
   const names = (await readdir(store.folder.held)).filter(isName).sort()
   if (names.length === 0) return []
-  const runs: PastRun[] = []
-  for await (const run of pastRuns(store)) if (run.file.outcome === 'held') runs.push(run)
+  const runs = (await allPastRuns(store)).filter(({ file }) => file.outcome === 'held')
   const files: HeldFile[] = []
   for (const name of names) {
     const path = join(store.folder.held, name)

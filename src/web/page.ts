@@ -126,6 +126,21 @@ export function queryOf({ query }: FastifyRequest, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
+/** Which page of a list is asked for, from 1. */
+export const pageNumber = (request: FastifyRequest): number =>
+  Math.max(1, Math.min(1_000_000, Number.parseInt(queryOf(request, 'page'), 10) || 1))
+
+/** So many of a list as one page shows: those of the page that is asked for. */
+export function pageOf<Item>(
+  request: FastifyRequest,
+  all: readonly Item[],
+  size: number,
+): { readonly shown: readonly Item[]; readonly number: number; readonly pages: number } {
+  const number = pageNumber(request)
+  const shown = all.slice((number - 1) * size, number * size)
+  return { shown, number, pages: Math.max(1, Math.ceil(all.length / size)) }
+}
+
 function timeIn(lang: Lang, time: Date | string | number): string {
   return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', {
     dateStyle: 'medium',
