@@ -9,6 +9,9 @@ const OBEYED = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu
 
 export const onOneLine = (text: string): string => text.replace(OBEYED, ' ')
 
+/** A sign as an escape sequence that JSON and shells read. @param sign one of those that have four digits */
+export const escapeSign = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 /** The same for what a sentence is filled with. */
 export const eachOnOneLine = (args: MessageArguments): MessageArguments =>
   Object.fromEntries(Object.entries(args).map(([key, arg]) => [key, typeof arg === 'string' ? onOneLine(arg) : arg]))

@@ -1,5 +1,6 @@
 /** The report as one JSON object, written piece by piece: a file of a million rows makes a report of a million. */
 import { type Fault, type Faults, type FaultValue, shortened } from '../hints/faults.ts'
+import { escapeSign } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { commandOf, sentenceOf } from './held.ts'
@@ -79,10 +80,7 @@ export async function* reportAsJson(
 
 /** JSON that is fit for a terminal, too: what it would obey, and JSON lets stand, is escaped. */
 export const toJson = (value: object): string =>
-  JSON.stringify(value).replaceAll(
-    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    sign => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  JSON.stringify(value).replaceAll(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeSign)
 
 function causeAsJson(fault: Fault, family: 'cause' | 'warning-cause', lang: Lang): object {
   const { code, rows, lines, values, otherRows, pattern } = fault
