@@ -3,11 +3,8 @@
  * What cannot be seen from here does not run.
  */
 import { randomUUID } from 'node:crypto'
-import { Cron } from 'croner'
 import type { Config } from './config/config.ts'
 import { type CurrentConfig, holdConfig } from './config/current.ts'
-import { removeManifestsOf } from './intake/manifest.ts'
-import { removeDoneFilesOf, removeTaken } from './intake/scan.ts'
 import { watchForSilence } from './intake/silence.ts'
 import { watchDirectory } from './intake/watch.ts'
 import type { Logger } from './log.ts'
@@ -19,16 +16,17 @@ import { answers } from './moodle/connect.ts'
 import { type Notice, tellAdministrators } from './notify/administrators.ts'
 import { watchForOutage } from './notify/outage.ts'
 import { keepSending, settleAbandonedMails } from './notify/sender.ts'
-import { addStandardFiles, openQueue } from './queue.ts'
+import { addStandardFiles, openQueue, type QueueGround } from './queue.ts'
+import { resume } from './resume.ts'
 import { run } from './run.ts'
+import { repeat } from './schedule.ts'
+import { abortedBy } from './signals.ts'
 import { whileStoreIsOurs } from './standby.ts'
-import { arrivalsOf } from './store/arrivals.ts'
+import type { Arrival } from './store/arrivals.ts'
 import { removeOld } from './store/keep.ts'
-import { begunJobs, begunUndos } from './store/running.ts'
 import { openStore, type Store, tidyStore } from './store/store.ts'
 import { removeOldUploads } from './store/uploads.ts'
 import { notifyReady, notifyStopping, startWatchdog } from './systemd.ts'
-import { undoing } from './tasks.ts'
 
 export interface DaemonGround {
   /** Where the configuration is from. */
@@ -41,6 +39,7 @@ export interface DaemonGround {
   readonly signal: AbortSignal
 }
 
+/** Cron expressions. */
 const DAILY = '17 3 * * *'
 const OFTEN = '*/10 * * * *'
 
@@ -92,122 +91,67 @@ async function serve(
   election: Election,
   onUp: () => void,
 ): Promise<void> {
-  const { intake, schedule } = config
+  const { intake, schedule, web } = config
   const now = () => new Date()
-  // Not AbortSignal.any: Node 20 may forget what it made.
-  const stopping = new AbortController()
+  const stopping = abortedBy(signal)
   const stop = stopping.signal
-  signal.addEventListener('abort', () => stopping.abort(), { once: true })
-  if (signal.aborted) stopping.abort()
+  const ground = { config, store, log, lang }
+  const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
   const takesFiles = (): boolean => election.standing() === 'active' || election.standing() === 'unknown'
-  const closing: (() => unknown)[] = []
-  const isThere = () => answers(config.moodle.database, stop)
+  const isElsewhere = (): boolean => election.standing() === 'standby'
+  const closing: (() => unknown)[] = [stopping.close]
   try {
     await tidyStore(store, now())
     closing.push(keepDropping({ drop: openCaches(config), folder: store.folder.running, log }))
-
-    const ground = {
-      get config() {
-        return current.value
-      },
-      store,
-      log,
-      lang,
-    }
-    const tell = (notice: Notice, runLog: Logger = log) => tellAdministrators({ ...ground, log: runLog }, notice)
     // Stopped behind the queue: the end of a run may still have something to tell.
     closing.push(keepSending(ground))
 
-    const queue = openQueue({
-      get config() {
-        return current.value
-      },
-      store,
-      log,
-      runFile: (request, runLog, wanted = lang) => run(request, { ...ground, log: runLog, lang: wanted }),
-      tell,
-      newId: randomUUID,
-      now,
-      signal: stop,
-    })
+    const runFile: QueueGround['runFile'] = (request, runLog, wanted = lang) =>
+      run(request, { config: current.value, store, log: runLog, lang: wanted })
+    const queue = openQueue({ current, store, log, runFile, tell, newId: randomUUID, now, signal: stop })
     closing.push(queue.idle)
-    // What was begun before the last stop comes first, then what waited, then what lies in the drop directory.
-    const arrived = await arrivalsOf(store)
-    await removeTaken(intake.directory, store, arrived.at(-1))
-    const begun = await begunJobs(store)
-    for (const job of begun) if (job.arrival === null) queue.add(job)
-    for (const { name, folder } of arrived) {
-      queue.add(begun.find(job => job.arrival === folder) ?? { file: name, arrival: folder })
-    }
-    const live = {
-      get config() {
-        return current.value
-      },
-      store,
-    }
-    for (const asked of await begunUndos(store)) queue.perform(undoing(live, asked))
+    await resume({ current, store }, queue, intake)
 
-    if (intake.doneFile !== null) await removeDoneFilesOf(intake.directory, arrived, intake.doneFile)
-    await removeManifestsOf(intake.directory, store, arrived)
     await election.asked
-    const isElsewhere = (): boolean => election.standing() === 'standby'
     const silence = intake.expect === null ? null : await watchForSilence(store, intake.expect, isElsewhere, log, tell)
     if (silence !== null) closing.push(silence.close)
+    const onArrival = ({ name, folder }: Arrival): void => {
+      silence?.arrived()
+      queue.add({ file: name, arrival: folder })
+    }
+    const clock = { now, elapsed: () => performance.now() }
+    const { directory, stableFor, doneFile, polling } = intake
     const watch = await watchDirectory(
-      {
-        directory: intake.directory,
-        wholeness: { stableFor: intake.stableFor, doneFile: intake.doneFile },
-        store,
-        log,
-        tell,
-        onArrival: ({ name, folder }) => {
-          silence?.arrived()
-          queue.add({ file: name, arrival: folder })
-        },
-        takesFiles,
-        signal: stop,
-        clock: { now, elapsed: () => performance.now() },
-      },
-      intake.polling,
+      { directory, wholeness: { stableFor, doneFile }, store, log, tell, onArrival, takesFiles, signal: stop, clock },
+      polling,
     )
     closing.push(watch.close)
 
-    let nextScheduled = (): Date | null => null
-    if (schedule !== null) {
-      const runs = repeat(schedule, log, async () => {
-        if (takesFiles()) await addStandardFiles(queue, store, current.value.enrol.file, log)
-      })
-      nextScheduled = () => runs.nextRun()
-      closing.push(() => runs.stop())
+    const addStandard = async (): Promise<void> => {
+      if (takesFiles()) await addStandardFiles(queue, store, current.value.enrol.file, log)
     }
+    const runs = schedule === null ? null : repeat(schedule, log, addStandard)
+    if (runs !== null) closing.push(runs.stop)
     const cleaning = repeat(DAILY, log, () => clean(store, config.store.keepDays, log))
-    closing.push(() => cleaning.stop())
-    await cleaning.trigger()
-    const settling = repeat(OFTEN, log, () => settleAbandonedMails(ground, now()))
-    closing.push(() => settling.stop())
+    closing.push(cleaning.stop)
+    await cleaning.now()
+    closing.push(repeat(OFTEN, log, () => settleAbandonedMails(ground, now())).stop)
 
-    if (config.web.listen !== null) {
+    if (web.listen !== null) {
       const { servePage } = await import('./web/server.ts')
-      const standing = election.standing
-      closing.push(
-        await servePage({ current, ground: live, log, queue, nextScheduled, standing, newId: randomUUID, now }),
-      )
+      const nextScheduled = () => runs?.next() ?? null
+      const { standing } = election
+      closing.push(await servePage({ current, store, log, queue, nextScheduled, standing, newId: randomUUID, now }))
     }
 
-    closing.push(watchForOutage(isThere, tell))
+    closing.push(watchForOutage(() => answers(config.moodle.database, stop), tell))
     onUp()
-    log.info({ event: 'daemon-started', directory: intake.directory, store: store.directory }, 'waiting for files')
+    log.info({ event: 'daemon-started', directory, store: store.directory }, 'waiting for files')
     if (!stop.aborted) await new Promise(resolve => stop.addEventListener('abort', resolve))
   } finally {
     stopping.abort()
     for (const close of closing.reverse()) await close()
   }
-}
-
-/** Does something at the times of a cron expression, in the server's local time. A failure is logged, and no reason to end. */
-function repeat(expression: string, log: Logger, work: () => Promise<void>): Cron {
-  const logFailure = (error: unknown) => log.error({ event: 'schedule-failed', err: error }, 'a scheduled task failed')
-  return new Cron(expression, { mode: '5-part', protect: true, catch: logFailure }, work)
 }
 
 async function clean(store: Store, keepDays: number, log: Logger): Promise<void> {

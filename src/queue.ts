@@ -20,7 +20,13 @@ import { arrivalOf, type BegunJob, begin, end, isThere, type Job } from './store
 import type { Store } from './store/store.ts'
 
 export interface QueueGround {
-  readonly config: Pick<Config, 'enrol' | 'store'>
+  /** Read when it comes to it: the page may change some of it. */
+  readonly current: {
+    readonly value: {
+      readonly enrol: Pick<Config['enrol'], 'file'>
+      readonly store: Pick<Config['store'], 'archive' | 'delete'>
+    }
+  }
   readonly store: Store
   readonly log: Logger
   /** Runs one file; `lang` is that of its report, where a person has asked for it. Throws a Problem where it cannot be done now. */
@@ -183,7 +189,8 @@ export async function addStandardFiles(queue: Queue, store: Store, pattern: stri
 
 /** What is done with one file when its turn has come. Never throws: the next one has its turn, too. @returns why it has failed */
 async function takeTurn(ground: QueueGround, job: Job | BegunJob, turn: Turn): Promise<unknown> {
-  const { config, store, signal, now } = ground
+  const { store, signal, now } = ground
+  const config = ground.current.value
   const begun: BegunJob = { ...job, id: 'id' in job ? job.id : ground.newId() }
   turn.id = begun.id
   const log = ground.log.child({ run: begun.id, file: job.file })

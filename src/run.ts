@@ -4,49 +4,35 @@
  * What becomes of the file itself afterwards is the store's affair (`store/conclude.ts`).
  */
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { applyRows, type Facts, loadFacts, type Run, simulate, watchForChange } from './apply.ts'
 import type { Config } from './config/config.ts'
+import { faultsOf, finished, finishedBefore, interrupted, reportOf, wasHeld } from './ending.ts'
 import { EXIT, Problem } from './errors.ts'
 import { inspect } from './file/read.ts'
-import { heldBy, lookThrough, mayBeHeld, trialOf } from './guard.ts'
-import { type Faults, NO_FAULTS } from './hints/faults.ts'
-import { findFaults } from './hints/find.ts'
+import { heldBy, lookThrough } from './guard.ts'
+import { holdIfNeeded } from './hold.ts'
 import type { Logger } from './log.ts'
 import type { Lang } from './messages/say.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { dropNoted, type NotesGround } from './moodle/caches/notes.ts'
 import { type Moodle, withMoodle } from './moodle/connect.ts'
 import { consequences } from './moodle/consequences/index.ts'
-import { linkedCourses } from './moodle/consequences/linked-courses.ts'
 import { keepOff } from './moodle/keep-off.ts'
-import {
-  beginHolding,
-  beginReport,
-  finishRun,
-  isHeld,
-  journalBytesOf,
-  type Lease,
-  migrateLedger,
-  moveCheckpoint,
-  takeUp,
-} from './moodle/ledger.ts'
+import { beginReport, finishRun, isHeld, journalBytesOf, type Lease, migrateLedger, takeUp } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
 import { probeTeachers } from './moodle/teachers.ts'
 import type { Recording } from './moodle/transaction.ts'
 import { tellAdministrators } from './notify/administrators.ts'
 import { tellTeachers } from './notify/teachers.ts'
 import { watchDepartures } from './plan/departures.ts'
-import type { Hold } from './plan/limits.ts'
-import type { Move } from './plan/moves.ts'
 import type { RowResult } from './plan/outcome.ts'
+import { checkpointed } from './recording.ts'
 import { chooseReportFiles, type ReportFiles, writeRefusal, writeReportFiles } from './report/files.ts'
-import { commandOf, heldLines } from './report/held.ts'
-import { count, emptySummary, type Release, type Report, type StartedBy, type Summary } from './report/report.ts'
+import { count, emptySummary, type Report, type StartedBy, type Summary } from './report/report.ts'
 import { reportAsText } from './report/text.ts'
 import { bytesOf } from './store/bytes.ts'
-import { type Journal, putJournalAway, withJournal } from './store/journals.ts'
+import { putJournalAway, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
 import { READ_FILE } from './store/move.ts'
 import { releaseMails } from './store/outbox.ts'
@@ -196,63 +182,9 @@ async function showOnly(run: Run, moodle: Moodle, startedAt: Date): Promise<RunR
   return result === 'interrupted' ? interrupted(run, startedAt) : result
 }
 
-/**
- * Holds a file that does more harm than the guard lets pass, before any of it is done. Only then is all of it planned
- * beforehand, for its report.
- * @returns how the run has ended; null: nothing holds it
- */
-async function holdIfNeeded(run: Run, moodle: Moodle, facts: Facts, lease: Lease): Promise<RunResult | null> {
-  const findings = await lookThrough(run, moodle, facts)
-  if (findings === null) return null
-  const may = await mayBeHeld(run, moodle, facts, findings)
-  if (may === 'interrupted') return interrupted(run, lease.startedAt)
-  if (!may) return null
-  const trial = trialOf(run)
-  const departures = watchDepartures(new Date())
-  const how = { consequences: [linkedCourses], observers: [departures.observer] }
-  const result = await simulate(trial, moodle, facts, how, async outcomes => {
-    const held = await heldBy(trial, moodle, findings, departures)
-    return held.length > 0 ? hold(trial, moodle, facts, lease, held, outcomes) : null
-  })
-  return result === 'interrupted' ? interrupted(trial, lease.startedAt) : result
-}
-
-/** Reports a file that is held, and tells administrators. Each step can be done again. */
-async function hold(
-  run: Run,
-  moodle: Moodle,
-  facts: Facts,
-  lease: Lease,
-  held: readonly Hold[],
-  outcomes: Lines<RowResult>,
-): Promise<RunResult> {
-  const { request, ground, file, inspection } = run
-  const { startedAt } = lease
-  const isMoved = request.namedAs === null
-  const files =
-    lease.reportFiles ??
-    (await chooseReportFiles(ground.store, request.name, startedAt, { retry: false, held: isMoved }))
-  await beginHolding(moodle, lease, files)
-  const release: Release = { file: request.namedAs ?? join('held', basename(files.held!)), path: files.held }
-  const faults = await faultsOf(run, moodle, facts, startedAt, outcomes)
-  const report = reportOf(run, startedAt, { held, release, faults })
-  await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
-  await request.onReport?.(report, outcomes.read)
-  await tellAdministrators(ground, {
-    event: 'file-held',
-    level: 'warn',
-    args: { file: request.name, command: commandOf(release) },
-    fields: { held, report: files.text },
-    quoted: [...heldLines(report.file, ground.lang)].slice(0, -2),
-    about: request.id,
-  })
-  await finishRun(moodle, lease, 'held')
-  return wasHeld(run, startedAt, files.held)
-}
-
 /** Applies every row that is not done yet, keeps what became of it, and writes the reports; each step can be done again. */
 async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunResult> {
-  const { request, ground, file, inspection } = run
+  const { request, ground, inspection } = run
   const { id, name } = request
   tellStart(run)
   // What an earlier run has left by a crash.
@@ -288,7 +220,13 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
           return held
         }
         const done = await withJournal(ground.store, id, lease.journalBytes, journal => {
-          const recording = recordingOf(moodle, lease, outcomes, journal)
+          const { begin, checkpoint, committed } = checkpointed(moodle, lease, outcomes, journal)
+          const recording: Recording = {
+            begin,
+            add: outcomes.add,
+            checkpoint: results => checkpoint({ rows: results.length, last: results.at(-1)!.place }),
+            committed,
+          }
           return applyRows(run, moodle, facts, {
             simulate: false,
             last: lease.last,
@@ -299,24 +237,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
         })
         if (!done) return interrupted(run, startedAt)
       }
-      const files: ReportFiles =
-        lease.state === 'running' || lease.reportFiles === null
-          ? await chooseReportFiles(ground.store, name, startedAt, { retry: run.summary.failed > 0, held: false })
-          : lease.reportFiles
-      await beginReport(moodle, lease, files)
-      const journalBytes = await journalBytesOf(moodle, lease)
-      const faults = await faultsOf(run, moodle, facts, startedAt, outcomes)
-      const canBeUndone = journalBytes !== null
-      const report = reportOf(run, startedAt, { retryFile: files.retry, canBeUndone, faults })
-      await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
-      await request.onReport?.(report, outcomes.read)
-      const told = { id, file: name, startedAt, isUndo: false }
-      await finishRun(moodle, lease, 'finished', async () => {
-        if (ground.config.enrol.notifyTeachers && run.summary.applied > 0)
-          await tellTeachers(ground, moodle, told, movesIn(outcomes.read()))
-      })
-      await releaseMails(ground.store, id)
-      await putJournalAway(ground.store, id, journalBytes)
+      await reportAndFinish(run, moodle, facts, lease, outcomes)
       isOver = true
       return finished(run, startedAt)
     })
@@ -325,85 +246,31 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   }
 }
 
-async function* movesIn(results: AsyncIterable<RowResult>): AsyncGenerator<Move> {
-  for await (const { moves = [] } of results) yield* moves
-}
-
-/** A chunk's outcomes, and the way back, are on the disk before its changes and their checkpoint are committed together. */
-function recordingOf(moodle: Moodle, lease: Lease, outcomes: Lines<RowResult>, journal: Journal): Recording {
-  return {
-    begin: () => {
-      outcomes.forget()
-      return journal.begin()
-    },
-    add: outcomes.add,
-    checkpoint: async results => {
-      const [outcomesBytes, journalBytes] = await Promise.all([outcomes.sync(), journal.sync()])
-      await moveCheckpoint(moodle, lease, {
-        rows: results.length,
-        last: results.at(-1)!.place,
-        outcomesBytes,
-        journalBytes,
-      })
-    },
-    committed: () => {
-      outcomes.commit()
-      journal.commit()
-    },
-  }
-}
-
-/** Why rows have failed or were warned, and what may have been meant. Where all is well, nothing is asked. */
-async function faultsOf(
-  { ground, summary }: Run,
+/** Writes the reports of a run whose rows are all done, tells teachers, and ends it. */
+async function reportAndFinish(
+  run: Run,
   moodle: Moodle,
   facts: Facts,
-  startedAt: Date,
+  lease: Lease,
   outcomes: Lines<RowResult>,
-): Promise<Faults> {
-  if (summary.failed === 0 && Object.keys(summary.warnings).length === 0) return NO_FAULTS
-  return findFaults({ moodle, config: ground.config, ...facts, startedAt }, outcomes.read())
-}
-
-/** What a report says beside the rows; what is not given is not there. */
-type Said = Partial<Pick<Report, 'retryFile' | 'canBeUndone' | 'faults'> & Pick<Report['file'], 'held' | 'release'>>
-
-function reportOf({ request, inspection, summary }: Run, startedAt: Date, said: Said = {}): Report {
-  const { errors, warnings, sha256 } = inspection
-  const { held = [], release = null, retryFile = null, canBeUndone = false, faults = NO_FAULTS } = said
-  const outcome = errors.length > 0 ? 'refused' : held.length > 0 ? 'held' : 'processed'
-  return {
-    run: request.id,
-    simulated: request.simulate,
-    ...(request.startedBy === undefined ? {} : { startedBy: request.startedBy }),
-    startedAt,
-    finishedAt: new Date(),
-    file: { name: request.name, sha256, outcome, errors, warnings, held, release },
-    summary,
-    faults,
-    retryFile,
-    canBeUndone,
-  }
-}
-
-function interrupted({ ground, summary }: Run, startedAt: Date): RunResult {
-  ground.log.info({ event: 'run-interrupted', rows: summary.rows }, 'run interrupted')
-  return { outcome: 'interrupted', startedAt, summary, reason: null, heldAs: null }
-}
-
-function wasHeld({ ground, summary }: Run, startedAt: Date, heldAs: string | null): RunResult {
-  ground.log.info({ event: 'run-held' }, 'the run has ended: the file is held')
-  return { outcome: 'held', startedAt, summary, reason: null, heldAs }
-}
-
-/** All that is left to do is what becomes of the file: it was reported, and nobody was left to put it away. */
-function finishedBefore({ ground, summary }: Run, startedAt: Date): RunResult {
-  ground.log.info({ event: 'run-finished-before' }, 'the run had come to its end before')
-  return { outcome: 'processed', startedAt, summary, reason: null, heldAs: null }
-}
-
-function finished({ ground, summary }: Run, startedAt: Date): RunResult {
-  const seconds = (Date.now() - startedAt.getTime()) / 1000
-  ground.log.info({ event: 'run-finished', ...summary, seconds }, 'run finished')
-  return { outcome: 'processed', startedAt, summary, reason: null, heldAs: null }
+): Promise<void> {
+  const { request, ground, file, inspection, summary } = run
+  const { id, name } = request
+  const { startedAt } = lease
+  const files: ReportFiles =
+    lease.state === 'running' || lease.reportFiles === null
+      ? await chooseReportFiles(ground.store, name, startedAt, { retry: summary.failed > 0, held: false })
+      : lease.reportFiles
+  await beginReport(moodle, lease, files)
+  const journalBytes = await journalBytesOf(moodle, lease)
+  const faults = await faultsOf(run, moodle, facts, startedAt, outcomes)
+  const report = reportOf(run, startedAt, { retryFile: files.retry, canBeUndone: journalBytes !== null, faults })
+  await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
+  await request.onReport?.(report, outcomes.read)
+  await finishRun(moodle, lease, 'finished', async () => {
+    if (ground.config.enrol.notifyTeachers && summary.applied > 0)
+      await tellTeachers(ground, moodle, { id, file: name, startedAt, isUndo: false }, outcomes.read())
+  })
+  await releaseMails(ground.store, id)
+  await putJournalAway(ground.store, id, journalBytes)
 }

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from './log.ts'
 import type { Election } from './moodle/active.ts'
+import { abortedBy } from './signals.ts'
 import type { Holder, Lock } from './store/lock.ts'
 import { isStoreAskedFor, lockStore, type Store } from './store/store.ts'
 
@@ -68,20 +69,16 @@ function watchLock(
   { store, signal: stop }: StandbyGround,
   isActive: () => boolean,
 ): { readonly until: AbortSignal; readonly close: () => void } {
-  // Not AbortSignal.any: Node 20 may forget what it made.
-  const over = new AbortController()
-  const end = (): void => over.abort()
-  for (const signal of [lost, stop]) signal.addEventListener('abort', end)
-  if (lost.aborted || stop.aborted) end()
+  const over = abortedBy(lost, stop)
   const look = async (): Promise<void> => {
-    if (!isActive() && (await isStoreAskedFor(store).catch(() => false))) end()
+    if (!isActive() && (await isStoreAskedFor(store).catch(() => false))) over.abort()
   }
   const looks = setInterval(look, LOOK_WHETHER_ASKED)
   return {
     until: over.signal,
     close: () => {
       clearInterval(looks)
-      for (const signal of [lost, stop]) signal.removeEventListener('abort', end)
+      over.close()
     },
   }
 }

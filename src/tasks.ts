@@ -15,9 +15,10 @@ import type { Store } from './store/store.ts'
 import { describeUpload, type Upload, uploadReport } from './store/uploads.ts'
 import { undo } from './undo.ts'
 
-/** What they work with; `config` is read when it comes to it. */
+/** What they work with. */
 export interface TaskGround {
-  readonly config: Config
+  /** Read when it comes to it: the page may change some of it. */
+  readonly current: { readonly value: Config }
   readonly store: Store
 }
 
@@ -30,7 +31,7 @@ export function simulation(
 ): Task {
   const { id, name } = upload
   const work: Task['work'] = async (log, signal, onProgress) => {
-    const { store, config } = ground
+    const { store, current } = ground
     await run(
       {
         id,
@@ -47,7 +48,7 @@ export function simulation(
           await replaceDurably(uploadReport(store, id), stream => pipeline(reportAsJson(report, rows(), lang), stream))
         },
       },
-      { config, store, log, lang },
+      { config: current.value, store, log, lang },
     )
   }
   return { id, kind: 'simulation', name, startedBy, isPatient: false, work }
@@ -58,7 +59,7 @@ export function simulatedUndo(ground: TaskGround, asked: BegunUndo): Task {
   const { id, name, undoes, request } = asked
   const { startedBy, lang } = request
   const work: Task['work'] = async (log, signal, onProgress) => {
-    const { store, config } = ground
+    const { store, current } = ground
     await undo(
       {
         id,
@@ -72,7 +73,7 @@ export function simulatedUndo(ground: TaskGround, asked: BegunUndo): Task {
           await replaceDurably(uploadReport(store, id), stream => pipeline(undoAsJson(report, lots(), lang), stream))
         },
       },
-      { config, store, log, lang },
+      { config: current.value, store, log, lang },
     )
   }
   return { id, kind: 'undo', name, startedBy, isPatient: false, work }
@@ -83,11 +84,11 @@ export function undoing(ground: TaskGround, asked: BegunUndo): Task {
   const { id, name, undoes, request } = asked
   const { startedBy, lang } = request
   const work: Task['work'] = async (log, signal, onProgress) => {
-    const { store, config } = ground
+    const { store, current } = ground
     try {
       const { outcome } = await undo(
         { id, undoes, simulate: false, startedBy, onProgress, signal },
-        { config, store, log, lang },
+        { config: current.value, store, log, lang },
       )
       if (outcome === 'processed') await end(store, id)
     } catch (error) {

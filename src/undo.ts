@@ -6,50 +6,27 @@
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { EXIT, Problem } from './errors.ts'
 import { cacheSite } from './moodle/caches/configuration.ts'
 import { openCaches } from './moodle/caches/drop.ts'
 import { dropNoted, type NotesGround, staleCaches } from './moodle/caches/notes.ts'
 import { type Moodle, withMoodle } from './moodle/connect.ts'
 import type { Change } from './moodle/journal.ts'
 import { keepOff } from './moodle/keep-off.ts'
-import {
-  bar,
-  beginReport,
-  finishRun,
-  journalBytesOf,
-  type Lease,
-  type LedgerEntry,
-  migrateLedger,
-  moveCheckpoint,
-  runsBeginning,
-  takeUp,
-  undosOf,
-} from './moodle/ledger.ts'
+import { bar, beginReport, finishRun, journalBytesOf, type Lease, migrateLedger, takeUp } from './moodle/ledger.ts'
 import { withMoodleLock } from './moodle/lock.ts'
 import { loadSettings, loadSite } from './moodle/site.ts'
 import { findLeftMembers, type Left, takeBack, type Undone, type UndoRecording } from './moodle/undo.ts'
 import { rememberRows } from './moodle/undo-facts.ts'
 import { tellTeachers } from './notify/teachers.ts'
-import type { Move } from './plan/moves.ts'
-import { chooseReportFiles } from './report/files.ts'
+import { checkpointed } from './recording.ts'
+import { chooseReportFiles, writeUndoReportFiles } from './report/files.ts'
 import type { StartedBy } from './report/report.ts'
-import {
-  countUndone,
-  emptyUndoSummary,
-  type UndoReport,
-  type UndoSummary,
-  undoAsHtml,
-  undoAsJson,
-  undoAsText,
-} from './report/undo.ts'
+import { countUndone, emptyUndoSummary, type UndoReport, type UndoSummary } from './report/undo.ts'
 import { type RunGround, WAIT_FOR_OTHER_RUN } from './run.ts'
-import { replaceDurably } from './store/durable.ts'
 import { type Journal, putJournalAway, type ReadChanges, readingJournal, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
 import { cancelMails, releaseMails } from './store/outbox.ts'
-import { isBegun } from './store/running.ts'
+import { findInterrupted, findUndoable, type UndoableRun } from './undoable.ts'
 
 export interface UndoRequest {
   /** The id of this run, unless it goes on with one that was interrupted. */
@@ -82,7 +59,7 @@ interface Undo {
   readonly moodle: Moodle
   readonly caches: NotesGround
   /** The run that is taken back. */
-  readonly original: LedgerEntry & { readonly journalBytes: number }
+  readonly original: UndoableRun
   readonly summary: UndoSummary
 }
 
@@ -97,7 +74,7 @@ export async function undo(request: UndoRequest, ground: RunGround): Promise<Und
   const work = async (moodle: Moodle): Promise<UndoResult> => {
     await keepOff(moodle, config, now)
     const begin = async (): Promise<Undo> => {
-      const original = await findUndoable(moodle, ground, request.undoes)
+      const original = await findUndoable(moodle, store, request.undoes)
       log.info(
         { event: 'run-started', undoes: original.id, simulated: request.simulate, startedBy: request.startedBy },
         'undo started',
@@ -117,40 +94,6 @@ export async function undo(request: UndoRequest, ground: RunGround): Promise<Und
     }
   }
   return withMoodle(config, work, request.signal)
-}
-
-/** The run that is meant, if it can be taken back. @throws Problem that says why not */
-async function findUndoable(moodle: Moodle, { store }: RunGround, beginning: string): Promise<Undo['original']> {
-  const [entry, another] = await runsBeginning(moodle, beginning)
-  if (entry === undefined) throw new Problem('run-unknown', { run: beginning }, EXIT.usage)
-  if (another !== undefined) throw new Problem('run-ambiguous', { run: beginning }, EXIT.usage)
-  const { id, state, journalBytes } = entry
-  if (state === 'held') throw new Problem('run-held', { run: id }, EXIT.usage)
-  if (state !== 'finished') {
-    if (await isBegun(store, id)) throw new Problem('run-unfinished', { run: id }, EXIT.tryLater)
-    // Whoever works on it has the lock; where it is free, or ours, the run has been given up.
-    await withMoodleLock(moodle, 0, async () => {})
-  }
-  const undoneBy = await findUndo(moodle, id)
-  if (undoneBy !== null) throw new Problem('run-undone-already', { run: id, by: undoneBy.id }, EXIT.usage)
-  if (journalBytes === null) throw new Problem('journal-not-kept', { run: id }, EXIT.usage)
-  return { ...entry, journalBytes }
-}
-
-/** The run by which a run is taken back, and which has not been taken back in turn. */
-async function findUndo(moodle: Moodle, id: string): Promise<LedgerEntry | null> {
-  for (const undo of await undosOf(moodle, id)) {
-    if (undo.state === 'finished' && (await findUndo(moodle, undo.id)) === null) return undo
-  }
-  return null
-}
-
-/** The undo of a run that was interrupted, unless that has been taken back itself: what is left of it is done under its id. */
-async function findInterrupted(moodle: Moodle, id: string): Promise<string | null> {
-  for (const undo of await undosOf(moodle, id)) {
-    if (undo.state !== 'finished' && (await findUndo(moodle, undo.id)) === null) return undo.id
-  }
-  return null
 }
 
 /** Finds out what would be taken back; writes nothing to Moodle. */
@@ -211,17 +154,12 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
     await beginReport(moodle, lease, files)
     const journalBytes = await journalBytesOf(moodle, lease)
     const report = reportOf(undo, id, startedAt, journalBytes !== null)
-    await replaceDurably(files.text, stream => pipeline(undoAsText(report, outcomes.read(), lang), stream))
-    if (files.html !== undefined) {
-      const pieces = undoAsHtml(report, outcomes.read, lang, files.json)
-      await replaceDurably(files.html, stream => pipeline(pieces, stream))
-    }
-    await replaceDurably(files.json, stream => pipeline(undoAsJson(report, outcomes.read(), lang), stream))
+    await writeUndoReportFiles(files, report, outcomes.read, lang)
     await request.onReport?.(report, outcomes.read)
     const told = { id, file: name, startedAt, isUndo: true }
     await finishRun(moodle, lease, 'finished', async () => {
       if (ground.config.enrol.notifyTeachers && undo.summary.applied > 0)
-        await tellTeachers(ground, moodle, told, movesIn(outcomes.read()))
+        await tellTeachers(ground, moodle, told, outcomes.read())
     })
     if (undo.summary.failed === 0) await cancelMails(store, original.id, id)
     await releaseMails(store, id)
@@ -232,11 +170,7 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
   return result
 }
 
-async function* movesIn(outcomes: AsyncIterable<Undone>): AsyncGenerator<Move> {
-  for await (const { moves = [] } of outcomes) yield* moves
-}
-
-/** What became of a lot, and the way back, are on the disk before it is committed together with the checkpoint. */
+/** @param last where the undo is in the journal once the lot is done */
 function recordingOf(
   moodle: Moodle,
   lease: Lease,
@@ -244,21 +178,14 @@ function recordingOf(
   journal: Journal,
   last: Place,
 ): UndoRecording {
+  const { begin, checkpoint, committed } = checkpointed(moodle, lease, outcomes, journal)
   return {
-    begin: () => {
-      outcomes.forget()
-      return journal.begin()
-    },
+    begin,
     record: async undone => {
       await outcomes.add([undone])
-      const [outcomesBytes, journalBytes] = await Promise.all([outcomes.sync(), journal.sync()])
-      const rows = undone.applied + undone.unchanged + undone.left.length
-      await moveCheckpoint(moodle, lease, { rows, last, outcomesBytes, journalBytes })
+      await checkpoint({ rows: undone.applied + undone.unchanged + undone.left.length, last })
     },
-    committed: () => {
-      outcomes.commit()
-      journal.commit()
-    },
+    committed,
   }
 }
 

@@ -33,6 +33,8 @@ interface TestQueue {
   readonly arriveAndAdd: (name: string, content?: string) => Promise<Arrival>
 }
 
+const CONFIG = { enrol: { file: 'a*.csv' }, store: { archive: true, delete: true } }
+
 /** A queue whose files are run by `runFile`, after they were noted. */
 async function freshQueue(
   runFile: (name: string, signal: AbortSignal) => Promise<RunResult> = async () => ended('processed'),
@@ -45,10 +47,7 @@ async function freshQueue(
   const ran: string[] = []
   let ids = 0
   const ground: QueueGround = {
-    config: {
-      enrol: { file: 'a*.csv' } as QueueGround['config']['enrol'],
-      store: { directory: store.directory, archive: true, delete: true, keepDays: 90 },
-    },
+    current: { value: CONFIG },
     store,
     log,
     runFile: async ({ id, name, path }) => {
@@ -159,7 +158,7 @@ describe('the schedule', () => {
     const { store, ran, ground } = await freshQueue()
     const queue = openQueue({
       ...ground,
-      config: { ...ground.config, store: { ...ground.config.store, archive: false, delete: false } },
+      current: { value: { ...CONFIG, store: { archive: false, delete: false } } },
     })
     await writeFile(join(store.folder.commands, 'a.csv'), 'text')
     for (let times = 0; times < 2; times++) {

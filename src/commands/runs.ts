@@ -10,7 +10,7 @@ import { onOneLine, plainJson } from '../messages/one-line.ts'
 import { say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
-import { type PastRun, pastRuns, shortId, timeOf, undoneBy } from '../report/past.ts'
+import { allPastRuns, type PastRun, shortId, timeOf, undoneBy } from '../report/past.ts'
 import { failedWith } from '../store/errno.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
@@ -36,9 +36,7 @@ export async function runs(
 
 /** The one run whose id begins so. */
 async function findRun(store: Store, beginning: string): Promise<PastRun> {
-  const found: PastRun[] = []
-  for await (const run of pastRuns(store)) if (run.run.startsWith(beginning.toLowerCase())) found.push(run)
-  const [run, another] = found
+  const [run, another] = (await allPastRuns(store)).filter(({ run }) => run.startsWith(beginning.toLowerCase()))
   if (run === undefined)
     throw new Problem('report-unknown', { run: beginning, folder: store.folder.reports }, EXIT.usage)
   if (another !== undefined) throw new Problem('run-ambiguous', { run: beginning }, EXIT.usage)
@@ -61,8 +59,7 @@ async function print({ stdout, format }: CommandContext, run: PastRun, retryFile
 type Listed = { readonly past: PastRun; readonly undoneBy: string | null } | { readonly unfinished: LedgerEntry }
 
 async function list(context: CommandContext, config: Config, store: Store): Promise<void> {
-  const past: PastRun[] = []
-  for await (const run of pastRuns(store)) past.push(run)
+  const past = await allPastRuns(store)
   const undoOf = undoneBy(past)
   const listed: Listed[] = [
     ...(await findUnfinished(context, config)).map(unfinished => ({ unfinished })),

@@ -11,7 +11,7 @@ import { type Lang, say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { findNamed } from '../moodle/named.ts'
 import { toJson } from '../report/json.ts'
-import { type PastRun, pastRuns, rowsWith, shortId, timeOf, undoneBy } from '../report/past.ts'
+import { allPastRuns, type PastRun, rowsWith, shortId, timeOf, undoneBy } from '../report/past.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
 
@@ -54,8 +54,7 @@ async function find(config: Config, user: string, course: string): Promise<Asked
 }
 
 async function* touches(store: Store, { userId, courseId }: Asked): AsyncGenerator<Touch> {
-  const past: PastRun[] = []
-  for await (const run of pastRuns(store)) past.push(run)
+  const past = await allPastRuns(store)
   const undoOf = undoneBy(past)
   // As reports write it: so most of them need not be parsed at all.
   const needle = `"userId":${userId},"courseId":${courseId}`

@@ -11,6 +11,13 @@ const load = createRequire(import.meta.url)
 const sentences = new Map<Lang, Readonly<Record<string, string>>>()
 const formatters = new Map<string, Pick<IntlMessageFormat, 'format'>>()
 
+/** A language as those write dates in it who read ours. */
+const LOCALES: Readonly<Record<Lang, string>> = { en: 'en-GB', fr: 'fr-FR' }
+
+/** A time as people write it, in the time zone of the server. @param dateStyle how much of the day's name is written out */
+export const localTime = (time: Date, lang: Lang, dateStyle: 'long' | 'medium' = 'long'): string =>
+  new Intl.DateTimeFormat(LOCALES[lang], { dateStyle, timeStyle: 'medium' }).format(time)
+
 /** Every sentence of a language, by its key, as written in its file: ICU MessageFormat. */
 export function sentencesOf(lang: Lang): Readonly<Record<string, string>> {
   let all = sentences.get(lang)

@@ -6,6 +6,7 @@ import { createConnection, type Socket } from 'node:net'
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise'
 import type { Config } from '../config/config.ts'
 import { EXIT, Problem } from '../errors.ts'
+import { afterAbort } from '../signals.ts'
 import { RIGHTS, UNDO_RIGHTS } from './rights.ts'
 
 /** What `information_schema` says of a column. */
@@ -295,7 +296,7 @@ export async function withMoodle<T>(
   const { database } = config.moodle
   const line = await open(database, signal)
   const { connection } = line
-  const cutInTime = cutAfter(line, signal)
+  const cancelCut = afterAbort(signal, FINISH_WITHIN, () => cut(line.socket))
   const endSigns = giveSignsOfLife(line, database)
   try {
     await endIfSilent(connection)
@@ -310,28 +311,12 @@ export async function withMoodle<T>(
   } finally {
     endSigns()
     await close(line)
-    cutInTime.cancel()
+    cancelCut()
   }
 }
 
 /** How long a statement waits for a row, or a table, that somebody else has locked. */
 const LOCK_WAIT_SECONDS = 20
-
-/** Cuts a connection some seconds after the signal, unless that is cancelled. */
-function cutAfter({ socket }: Line, signal: AbortSignal | undefined): { readonly cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined
-  const start = (): void => {
-    timer = setTimeout(() => cut(socket), FINISH_WITHIN)
-  }
-  if (signal?.aborted) start()
-  signal?.addEventListener('abort', start)
-  return {
-    cancel: () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', start)
-    },
-  }
-}
 
 /** Bytes: the largest statement that a server must take. Ours are cut to what it takes, but the shortest is about as long. */
 const LEAST_PACKET = 2_048

@@ -11,6 +11,7 @@ import type { Logger } from '../log.ts'
 import type { Lang } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { finishedAmong } from '../moodle/ledger.ts'
+import { afterAbort } from '../signals.ts'
 import {
   abandonedMails,
   dropMails,
@@ -154,17 +155,18 @@ async function sendThese(
 ): Promise<number> {
   memory.settings = await currentSettings(ground.config, memory.settings, signal)
   const transport = await openTransport(memory.settings, patience)
-  const cutInTime = cutAfter(signal)
+  const cut = new AbortController()
+  const cancelCut = afterAbort(signal, FINISH_WITHIN, () => cut.abort())
   let sent = 0
   try {
     for (const path of due) {
       await waitForTurn(memory, signal)
       if (signal.aborted) break
-      if (await sendOne(ground, memory, transport, path, cutInTime.signal)) sent += 1
+      if (await sendOne(ground, memory, transport, path, cut.signal)) sent += 1
     }
     return sent
   } finally {
-    cutInTime.cancel()
+    cancelCut()
     transport.close()
   }
 }
@@ -258,24 +260,6 @@ async function tellUndelivered(ground: SenderGround, memory: Memory): Promise<vo
   const args = { number: memory.undelivered, folder: ground.store.folder.undelivered }
   memory.undelivered = 0
   await tellAdministrators(ground, { event: 'mail-undeliverable', level: 'warn', args })
-}
-
-/** A signal that comes some seconds after another one. */
-function cutAfter(signal: AbortSignal): { readonly signal: AbortSignal; readonly cancel: () => void } {
-  const cut = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const start = (): void => {
-    timer = setTimeout(() => cut.abort(), FINISH_WITHIN)
-  }
-  if (signal.aborted) start()
-  signal.addEventListener('abort', start)
-  return {
-    signal: cut.signal,
-    cancel: () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', start)
-    },
-  }
 }
 
 /** How mails are to be sent now; while the database is away, as it was when that last was there. */

@@ -2,7 +2,6 @@
  * Telling teachers what a run has changed in their courses: a mail and a notification in Moodle for each teacher of each course.
  * Composed while the run is reported, and there to be sent, or seen, exactly when the run has ended.
  */
-
 import { warnOnce } from '../log.ts'
 import { type Lang, say } from '../messages/say.ts'
 import { type Bell, NO_REPLY_USER, ringBells } from '../moodle/bells.ts'
@@ -38,18 +37,18 @@ const WRITTEN_TOGETHER = 16
 /**
  * Composes the mails of a run, which are sent once it has ended (`releaseMails`), and writes the notifications.
  * In the transaction in which the run ends; done again, it comes to the same.
- * @param moves what the run was to people in courses, in the order of its rows
+ * @param outcomes of the run, in the order of its rows: what it was to people in courses
  */
 export async function tellTeachers(
   ground: RunGround,
   moodle: Moodle,
   run: ToldRun,
-  moves: AsyncIterable<Move>,
+  outcomes: AsyncIterable<{ readonly moves?: readonly Move[] }>,
 ): Promise<void> {
   const { config, store, log } = ground
   const mails = await beginMails(store, run.id)
   const net = gatherMoves()
-  for await (const move of moves) net.add(move)
+  for await (const { moves = [] } of outcomes) for (const move of moves) net.add(move)
   const courseIds = net.courseIds()
   if (courseIds.length === 0) return
   const settings = await loadSettings(moodle, config)

@@ -3,7 +3,6 @@
  * Rows that planning makes refer to each other as objects, since they have no id before they are written.
  * Pure: filled by `moodle/world.ts`, changed by `operations.ts`, written by `moodle/write.ts`. No I/O here.
  */
-
 import type { Standing } from './moves.ts'
 
 /**

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts'
 import { composeRetryFile } from '../file/retry.ts'
 import type { Header, Place } from '../file/types.ts'
 import type { Lang } from '../messages/say.ts'
+import type { Undone } from '../moodle/undo.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { firstFree, replaceDurably, writeDurably } from '../store/durable.ts'
 import { numbered, stamped } from '../store/names.ts'
@@ -16,6 +17,7 @@ import { reportAsHtml } from './html.ts'
 import { reportAsJson } from './json.ts'
 import type { Report } from './report.ts'
 import { reportAsText } from './text.ts'
+import { type UndoReport, undoAsHtml, undoAsJson, undoAsText } from './undo.ts'
 
 /** Paths in the store. */
 export interface ReportFiles {
@@ -71,15 +73,27 @@ export async function writeReportFiles(
 ): Promise<void> {
   if (files.retry !== null) {
     const pieces = composeRetryFile(header, failedPlaces(rows()), config.csv.encoding, rangeReader(file))
-    await replaceDurably(files.retry, stream => pipeline(pieces, stream))
+    await replaceWith(files.retry, pieces)
   }
-  await replaceDurably(files.text, stream => pipeline(reportAsText(report, rows(), lang), stream))
-  if (files.html !== undefined) {
-    const pieces = reportAsHtml(report, rows, lang, files.json)
-    await replaceDurably(files.html, stream => pipeline(pieces, stream))
-  }
-  await replaceDurably(files.json, stream => pipeline(reportAsJson(report, rows(), lang), stream))
+  await replaceWith(files.text, reportAsText(report, rows(), lang))
+  if (files.html !== undefined) await replaceWith(files.html, reportAsHtml(report, rows, lang, files.json))
+  await replaceWith(files.json, reportAsJson(report, rows(), lang))
 }
+
+/** Writes the report of an undo. @param lots what became of each, each time from the first */
+export async function writeUndoReportFiles(
+  files: ReportFiles,
+  report: UndoReport,
+  lots: () => AsyncIterable<Undone>,
+  lang: Lang,
+): Promise<void> {
+  await replaceWith(files.text, undoAsText(report, lots(), lang))
+  if (files.html !== undefined) await replaceWith(files.html, undoAsHtml(report, lots, lang, files.json))
+  await replaceWith(files.json, undoAsJson(report, lots(), lang))
+}
+
+const replaceWith = (path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> =>
+  replaceDurably(path, stream => pipeline(pieces, stream))
 
 async function* failedPlaces(rows: AsyncIterable<RowResult>): AsyncGenerator<Place> {
   for await (const { outcome, place } of rows) if (outcome === 'failed') yield place

@@ -1,5 +1,5 @@
 /** What a report says of a file that the guard holds: why, and what to do about it. */
-import { onOneLine } from '../messages/one-line.ts'
+import { escapeSign, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Hold } from '../plan/limits.ts'
 import type { Release, Report } from './report.ts'
@@ -32,8 +32,8 @@ export function* heldLines({ held, release }: Report['file'], lang: Lang): Gener
 function shellWord(text: string): string {
   if (/^[\w./@%+=:,-]+$/.test(text)) return text
   if (onOneLine(text) === text) return `'${text.replaceAll("'", "'\\''")}'`
-  const escaped = text.replaceAll(/[\\'\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, one =>
-    onOneLine(one) !== one ? `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}` : `\\${one}`,
+  const escaped = [...text].map(sign =>
+    onOneLine(sign) !== sign ? escapeSign(sign) : sign === '\\' || sign === "'" ? `\\${sign}` : sign,
   )
-  return `$'${escaped}'`
+  return `$'${escaped.join('')}'`
 }

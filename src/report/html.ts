@@ -9,8 +9,17 @@ import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
 import { type Html, html, NOTHING, PAGE_END, pageHead } from './html-text.ts'
 import { isTrial, type Report } from './report.ts'
-import { causeTitle, cellsOf, findings, hintSentence, linesOf, patternSentence, remedyOf } from './sentences.ts'
-import { localTime, startedByLine } from './text.ts'
+import {
+  causeTitle,
+  cellsOf,
+  changeSentences,
+  findings,
+  hintSentence,
+  linesOf,
+  patternSentence,
+  remedyOf,
+  runSentence,
+} from './sentences.ts'
 
 /** Rows that are shown: of a million, nobody reads all, and no browser shows them. */
 const SHOWN = { failed: 1_000, warned: 500, others: 200 } as const
@@ -75,17 +84,6 @@ function opening(title: string, report: Report, lang: Lang): Html {
 `
 }
 
-/** When it was, and how long it took. */
-export const runSentence = (
-  { run, startedAt, finishedAt, startedBy }: Pick<Report, 'run' | 'startedAt' | 'finishedAt' | 'startedBy'>,
-  lang: Lang,
-): string =>
-  say(lang, 'report.run', {
-    run,
-    started: localTime(startedAt, lang),
-    seconds: Math.max(0, (finishedAt.getTime() - startedAt.getTime()) / 1000),
-  }) + startedByLine(startedBy, lang)
-
 function heldCard({ file }: Report, lang: Lang): Html {
   const lines = [...heldLines(file, lang)].filter(line => line !== '').map(line => html`<p>${line.trim()}</p>\n`)
   return html`<section class="card">${lines}</section>\n`
@@ -94,9 +92,7 @@ function heldCard({ file }: Report, lang: Lang): Html {
 function summaryOf(report: Report, lang: Lang): Html {
   const { file, summary } = report
   const { applied, unchanged, failed, passedOver } = summary
-  const changes = Object.entries(summary.changes)
-    .filter(([, number]) => number > 0)
-    .map(([name, number]) => say(lang, `report.change.${name}`, { number }))
+  const changes = changeSentences(summary.changes, lang).map(({ sentence }) => sentence)
   const notes = [
     ...(isTrial(report) ? [say(lang, 'report.simulated')] : []),
     ...(passedOver > 0 ? [say(lang, 'report.passed-over', { passedOver })] : []),

@@ -78,7 +78,7 @@ export interface ReportCause {
   readonly values: readonly { readonly [cell: string]: unknown; readonly hint?: { readonly message: string } }[]
 }
 
-/** All past runs, the newest first. */
+/** Past runs, the newest first. */
 export async function* pastRuns({ folder }: Store): AsyncGenerator<PastRun> {
   const names = (await readdir(folder.reports)).filter(name => name.endsWith('.json') && !name.startsWith('.'))
   // Names begin with the second in which the run did.
@@ -90,6 +90,13 @@ export async function* pastRuns({ folder }: Store): AsyncGenerator<PastRun> {
     }
     yield* runs.sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
   }
+}
+
+/** All of them, where one is to be told from the others. */
+export async function allPastRuns(store: Store): Promise<PastRun[]> {
+  const runs: PastRun[] = []
+  for await (const run of pastRuns(store)) runs.push(run)
+  return runs
 }
 
 const STAMP_LENGTH = 'YYYYMMDD-HHmmss'.length
@@ -156,22 +163,10 @@ async function firstLine(handle: FileHandle): Promise<string> {
   return head.toString()
 }
 
-type Head = Omit<
-  PastRun,
-  'startedAt' | 'finishedAt' | 'json' | 'text' | 'html' | 'retryFile' | 'undoes' | 'canBeUndone' | 'startedBy'
-> & {
-  readonly startedAt: string
-  readonly finishedAt: string
-  readonly retryFile?: string
-  readonly undoes?: string
-  readonly startedBy?: StartedBy
-  readonly canBeUndone?: boolean
-}
-
 const completed = (line: string): string => (/"(causes|rows)":\[$/.test(line) ? `${line}]}` : line)
 
 function parse(line: string, path: string, retryFolder: string): PastRun | null {
-  const head = JSON.parse(completed(line)) as Partial<Head>
+  const head = JSON.parse(completed(line)) as Partial<ReportHead>
   const {
     run,
     startedAt,
@@ -193,10 +188,10 @@ function parse(line: string, path: string, retryFolder: string): PastRun | null 
     startedBy,
     file: { name: file.name, sha256: file.sha256, outcome: file.outcome },
     summary: {
-      rows: summary.rows,
-      applied: summary.applied,
-      unchanged: summary.unchanged,
-      failed: summary.failed,
+      rows: summary.rows!,
+      applied: summary.applied!,
+      unchanged: summary.unchanged!,
+      failed: summary.failed!,
     },
     canBeUndone,
     json: path,

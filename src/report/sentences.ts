@@ -2,13 +2,41 @@
 import type { MessageArguments } from '../errors.ts'
 import { type Fault, type FaultCode, type Faults, type FaultValue, type Lines, shortened } from '../hints/faults.ts'
 import type { Hint } from '../hints/hint.ts'
-import { type Lang, say } from '../messages/say.ts'
+import { onOneLine } from '../messages/one-line.ts'
+import { type Lang, localTime, say } from '../messages/say.ts'
 import type { Remark, RowErrorCode, RowResult } from '../plan/outcome.ts'
+import type { Report, StartedBy } from './report.ts'
 
 /** Arguments that errors have had since a later version: a run that an earlier one has begun is reported by this one. */
 const SINCE = { identifier: 'unknown', others: '' }
 
 const filled = (args: MessageArguments): MessageArguments => ({ ...SINCE, ...shortened(args) })
+
+/** Which run it was, when, how long it took, and who started it. */
+export const runSentence = (
+  { run, startedAt, finishedAt, startedBy }: Pick<Report, 'run' | 'startedAt' | 'finishedAt' | 'startedBy'>,
+  lang: Lang,
+): string =>
+  say(lang, 'report.run', {
+    run,
+    started: localTime(startedAt, lang),
+    seconds: Math.max(0, (finishedAt.getTime() - startedAt.getTime()) / 1000),
+  }) + startedByLine(startedBy, lang)
+
+/** Who started a run, in a line of its own; nothing for what the daemon does by itself. */
+const startedByLine = (startedBy: StartedBy | undefined, lang: Lang): string =>
+  startedBy === undefined || startedBy.by === 'daemon'
+    ? ''
+    : `\n${say(lang, `report.started-by.${startedBy.by}`, { user: onOneLine(startedBy.user) })}`
+
+/** The changes that there are, each by its name and as a sentence. @param counts how often, by name */
+export const changeSentences = (
+  counts: Readonly<Record<string, number>>,
+  lang: Lang,
+): { readonly name: string; readonly sentence: string }[] =>
+  Object.entries(counts)
+    .filter(([, number]) => number > 0)
+    .map(([name, number]) => ({ name, sentence: say(lang, `report.change.${name}`, { number }) }))
 
 /** What there is to say of a row: its error, what may have been meant, and what to do; or its warnings. */
 export function rowSentences(result: RowResult, faults: Faults, lang: Lang): string[] {

@@ -4,8 +4,18 @@ import { eachOnOneLine, onOneLine } from '../messages/one-line.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { RowErrorCode, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
-import { isTrial, type Report, type StartedBy } from './report.ts'
-import { causeTitle, cellsOf, hintSentence, linesOf, patternSentence, remedyOf, rowSentences } from './sentences.ts'
+import { isTrial, type Report } from './report.ts'
+import {
+  causeTitle,
+  cellsOf,
+  changeSentences,
+  hintSentence,
+  linesOf,
+  patternSentence,
+  remedyOf,
+  rowSentences,
+  runSentence,
+} from './sentences.ts'
 
 /** The lines of the report, each with its line end. Rows in file order; only those that failed or were warned are told, and of very many, the first. */
 export async function* reportAsText(
@@ -15,21 +25,15 @@ export async function* reportAsText(
 ): AsyncGenerator<string> {
   const { file, summary } = report
   yield `${say(lang, isTrial(report) ? 'report.title-simulated' : 'report.title', { name: onOneLine(file.name) })}\n`
-  yield `${say(lang, 'report.run', {
-    run: report.run,
-    started: localTime(report.startedAt, lang),
-    seconds: Math.max(0, (report.finishedAt.getTime() - report.startedAt.getTime()) / 1000),
-  })}${startedByLine(report.startedBy, lang)}\n\n`
+  yield `${runSentence(report, lang)}\n\n`
   if (file.outcome === 'refused') {
     yield `${say(lang, 'report.refused')}\n`
     for (const { code, args } of file.errors) yield `  ${say(lang, `file-error.${code}`, eachOnOneLine(args))}\n`
     return
   }
   if (file.outcome === 'held') for (const line of heldLines(file, lang)) yield `${onOneLine(line)}\n`
-  yield `${say(lang, 'report.outcomes', { ...outcomesOf(summary) }).trimEnd()}\n`
-  for (const [name, number] of Object.entries(summary.changes)) {
-    if (number > 0) yield `  ${say(lang, `report.change.${name}`, { number })}\n`
-  }
+  yield `${say(lang, 'report.outcomes', outcomesOf(summary)).trimEnd()}\n`
+  for (const { sentence } of changeSentences(summary.changes, lang)) yield `  ${sentence}\n`
   if (isTrial(report)) yield `${say(lang, 'report.simulated')}\n`
   for (const { code, column } of file.warnings) yield `${say(lang, `file-warning.${code}`, { column })}\n`
   yield* causes('report.causes', 'cause', report.faults.errors, lang)
@@ -58,12 +62,6 @@ export async function* reportAsText(
 
 /** Rows that are told one by one. A file of a few bytes a row, none of them good, must not make a text a hundred times as large. */
 const ROWS_TOLD = 10_000
-
-/** Who started a run, in a line of its own; nothing for what the daemon does by itself. */
-export const startedByLine = (startedBy: StartedBy | undefined, lang: Lang): string =>
-  startedBy === undefined || startedBy.by === 'daemon'
-    ? ''
-    : `\n${say(lang, `report.started-by.${startedBy.by}`, { user: onOneLine(startedBy.user) })}`
 
 const outcomesOf = ({ rows, applied, unchanged, failed, passedOver }: Report['summary']) => ({
   rows,
@@ -101,11 +99,4 @@ function valueLine(value: FaultValue, lang: Lang): string {
   const cells = cellsOf(value)
   const what = cells === '' ? `${lines}.` : say(lang, 'report.value', { value: cells, lines })
   return value.hint === null ? what : `${what} ${hintSentence(value.hint, lang)}`
-}
-
-/** In the time zone of the server, as the names of files in the store are. */
-export function localTime(time: Date, lang: Lang): string {
-  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', { dateStyle: 'long', timeStyle: 'medium' }).format(
-    time,
-  )
 }

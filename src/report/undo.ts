@@ -1,12 +1,12 @@
 /** What an undo has done, as plain data, as text, as JSON and as a page: in the shape of other reports, as far as it goes. */
 import { onOneLine } from '../messages/one-line.ts'
-import { type Lang, say } from '../messages/say.ts'
+import { type Lang, localTime, say } from '../messages/say.ts'
 import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
-import { heading, leftOut, list, runSentence, tiles } from './html.ts'
+import { heading, leftOut, list, tiles } from './html.ts'
 import { html, PAGE_END, pageHead } from './html-text.ts'
 import { toJson } from './json.ts'
 import type { StartedBy } from './report.ts'
-import { localTime, startedByLine } from './text.ts'
+import { changeSentences, runSentence } from './sentences.ts'
 
 export interface UndoSummary {
   /** Rows of the database, not of the file. */
@@ -99,16 +99,10 @@ export async function* undoAsText(report: UndoReport, lots: AsyncIterable<Undone
     name: onOneLine(file.name),
     started: localTime(undoes.startedAt, lang),
   })}\n`
-  yield `${say(lang, 'report.run', {
-    run: report.run,
-    started: localTime(report.startedAt, lang),
-    seconds: Math.max(0, (report.finishedAt.getTime() - report.startedAt.getTime()) / 1000),
-  })}${startedByLine(report.startedBy, lang)}\n\n`
+  yield `${runSentence(report, lang)}\n\n`
   const { applied, unchanged, failed } = summary
   yield `${say(lang, 'undo.outcomes', { applied, unchanged, failed })}\n`
-  for (const [name, number] of Object.entries(summary.changes)) {
-    if (number > 0) yield `  ${say(lang, `report.change.${name}`, { number })}\n`
-  }
+  for (const { sentence } of changeSentences(summary.changes, lang)) yield `  ${sentence}\n`
   if (report.simulated) yield `${say(lang, 'report.simulated')}\n`
   else if (applied > 0) {
     yield `\n${say(lang, report.canBeUndone ? 'undo.again' : 'report.cannot-be-undone', { run: report.run })}\n`
@@ -137,9 +131,7 @@ export async function* undoAsHtml(
   const { applied, unchanged, failed } = summary
   const verdict = simulated ? 'simulated' : failed > 0 ? 'some-left' : 'done'
   const again = report.canBeUndone ? 'undo.again' : 'report.cannot-be-undone'
-  const changes = Object.entries(summary.changes)
-    .filter(([, number]) => number > 0)
-    .map(([name, number]) => say(lang, `report.change.${name}`, { number }))
+  const changes = changeSentences(summary.changes, lang).map(({ sentence }) => sentence)
   yield pageHead(title, lang)
   yield html`<header>
 <h1>${title}</h1>

@@ -1,5 +1,4 @@
 /** Sending a file of the store: as a file to keep, never as something that a browser would show or run. */
-
 import { open } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import type { FastifyReply } from 'fastify'
@@ -16,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /**
  * Sends a regular file that lies directly in a folder. No link is followed.
- * @throws Problem 64 where there is none of this name
+ * @throws Refusal where there is none of this name
  */
 export async function download(reply: FastifyReply, folder: string, name: string): Promise<FastifyReply> {
   const nothing = (cause?: unknown): Refusal => new Refusal('nothing-there', {}, cause)

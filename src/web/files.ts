@@ -1,14 +1,12 @@
 /** The files in the store, to download, and to delete once that has been confirmed. */
-
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncDirectory } from '../store/durable.ts'
+import { remove } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import type { Store } from '../store/store.ts'
 import { download, isName } from './download.ts'
-import { fieldOf, goTo, logAction, type Page, queryOf } from './page.ts'
+import { fieldOf, goTo, logAction, type Page, pageOf, queryOf } from './page.ts'
 import { Refusal } from './refusal.ts'
-import { pageNumber } from './runs.ts'
 
 /** The folders that people know. What is held is thrown away where it can be seen why; the others are the program's own. */
 const SHOWN = ['commands', 'archives', 'reports', 'retry', 'refused', 'held'] as const
@@ -18,13 +16,13 @@ const FILES_A_PAGE = 100
 
 export function fileRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
 
   app.get('/files', async (request, reply) => {
     const folder = SHOWN.find(each => each === queryOf(request, 'folder')) ?? 'archives'
     const wanted = queryOf(request, 'q').trim()
     const names = (await namesIn(store, folder)).filter(name => name.includes(wanted))
-    const number = pageNumber(request)
+    const { shown, ...paging } = pageOf(request, names, FILES_A_PAGE)
     const counts = await Promise.all(
       SHOWN.map(async each => ({ folder: each, count: (await namesIn(store, each)).length })),
     )
@@ -34,9 +32,8 @@ export function fileRoutes(page: Page): void {
       folder,
       wanted,
       counts,
-      number,
-      pages: Math.max(1, Math.ceil(names.length / FILES_A_PAGE)),
-      files: await describe(store, folder, names.slice((number - 1) * FILES_A_PAGE, number * FILES_A_PAGE)),
+      ...paging,
+      files: await describe(store, folder, shown),
       path: store.folder[folder],
     })
   })
@@ -72,8 +69,7 @@ export function fileRoutes(page: Page): void {
       ground.queue.turns(1_000).first.some(turn => turn.kind === 'run' && turn.name === name)
     )
       throw new Refusal('file-in-use', { file: name })
-    await rm(path)
-    await syncDirectory(store.folder[folder])
+    await remove(path)
     logAction(page, request, 'delete', { file: join(folder, name) })
     return goTo(page, reply, `/files?folder=${folder}`, 'web.deleted', { name })
   })
@@ -87,7 +83,8 @@ function needFolder(given: string): Shown {
   return folder
 }
 
-async function needFile(store: Store, folder: Shown, name: string): Promise<string> {
+/** @returns the path of a file that people know. @throws Refusal where there is none of this name */
+export async function needFile(store: Store, folder: Shown, name: string): Promise<string> {
   if (!isName(name)) throw nothingThere()
   const path = join(store.folder[folder], name)
   const stats = await lstat(path).catch(error => {

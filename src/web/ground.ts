@@ -5,9 +5,8 @@ import type { Election } from '../moodle/active.ts'
 import type { Queue } from '../queue.ts'
 import type { TaskGround } from '../tasks.ts'
 
-export interface PageGround {
+export interface PageGround extends TaskGround {
   readonly current: CurrentConfig
-  readonly ground: TaskGround
   readonly log: Logger
   readonly queue: Queue
   /** When the schedule runs next; null: there is none. */

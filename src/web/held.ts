@@ -1,23 +1,21 @@
 /** Files that the guard holds: approving of one, or throwing it away, with the report of what it would do. */
-
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { isHeld } from '../moodle/ledger.ts'
-import { type PastRun, pastRuns, readReportHead } from '../report/past.ts'
+import { allPastRuns, type PastRun, readReportHead } from '../report/past.ts'
 import { arrive } from '../store/arrivals.ts'
-import { syncDirectory } from '../store/durable.ts'
-import { failedWith } from '../store/errno.ts'
+import { remove } from '../store/durable.ts'
 import { note } from '../store/running.ts'
 import { sumOfFile } from '../store/uploads.ts'
 import { isName } from './download.ts'
+import { needFile } from './files.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
-import { Refusal } from './refusal.ts'
 
 export function heldRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
 
   app.get('/held', async (request, reply) =>
     show(request, reply, 'held', { title: 'web.held', part: 'held', files: await heldFiles(page) }),
@@ -25,7 +23,7 @@ export function heldRoutes(page: Page): void {
 
   app.get('/held/discard', async (request, reply) => {
     const name = queryOf(request, 'name')
-    await needHeld(page, name)
+    await needFile(store, 'held', name)
     return show(request, reply, 'confirm', {
       title: 'web.discard-title',
       part: 'held',
@@ -40,16 +38,15 @@ export function heldRoutes(page: Page): void {
 
   app.post('/held/discard', async (request, reply) => {
     const name = fieldOf(request, 'name')
-    const path = await needHeld(page, name)
-    await rm(path)
-    await syncDirectory(store.folder.held)
+    const path = await needFile(store, 'held', name)
+    await remove(path)
     logAction(page, request, 'discard', { file: name })
     return goTo(page, reply, '/held', 'web.discarded', { name })
   })
 
   app.post('/held/approve', async (request, reply) => {
     const name = fieldOf(request, 'name')
-    const path = await needHeld(page, name)
+    const path = await needFile(store, 'held', name)
     const sha256 = await sumOfFile(path)
     // What is approved of is what was reported: somebody may have written to the file since.
     const isSame = sha256 !== null && (await withMoodle(ground.current.value, moodle => isHeld(moodle, sha256)))
@@ -73,11 +70,10 @@ interface HeldFile {
 }
 
 async function heldFiles({ ground }: Page): Promise<HeldFile[]> {
-  const { store } = ground.ground
+  const { store } = ground
   const names = (await readdir(store.folder.held)).filter(isName).sort()
   if (names.length === 0) return []
-  const runs: PastRun[] = []
-  for await (const run of pastRuns(store)) if (run.file.outcome === 'held') runs.push(run)
+  const runs = (await allPastRuns(store)).filter(({ file }) => file.outcome === 'held')
   const files: HeldFile[] = []
   for (const name of names) {
     const path = join(store.folder.held, name)
@@ -89,15 +85,4 @@ async function heldFiles({ ground }: Page): Promise<HeldFile[]> {
     files.push({ name, size: (await lstat(path)).size, run, reasons })
   }
   return files
-}
-
-/** @returns the path of a file that is held */
-async function needHeld({ ground }: Page, name: string): Promise<string> {
-  const path = join(ground.ground.store.folder.held, isName(name) ? name : '.')
-  const nothing = new Refusal('nothing-there')
-  const stats = await lstat(path).catch(error => {
-    throw failedWith(error, 'ENOENT', 'ENAMETOOLONG') ? nothing : error
-  })
-  if (!stats.isFile()) throw nothing
-  return path
 }

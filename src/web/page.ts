@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { Eta } from 'eta'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { MessageArguments } from '../errors.ts'
-import { LANGUAGES, type Lang, say } from '../messages/say.ts'
+import { LANGUAGES, type Lang, localTime, say } from '../messages/say.ts'
 import type { StartedBy } from '../report/report.ts'
 import type { PersonsRequest } from '../store/running.ts'
 import type { PageGround } from './ground.ts'
@@ -72,7 +72,7 @@ export function viewer({ current }: PageGround, origins: Origins): View {
       notice: notice === null ? null : say(lang, notice.key, notice.args),
       csrf: reply.generateCsrf({ userInfo: userInfoOf(request), secure: origins.cookie(isSecure(request)).secure }),
       t: (key: string, args: MessageArguments = {}) => say(lang, key, args),
-      time: (time: Date | string | number) => timeIn(lang, time),
+      time: (time: Date | string | number) => localTime(new Date(time), lang, 'medium'),
       iso: (time: Date | string | number) => new Date(time).toISOString(),
       figure: (value: number) => new Intl.NumberFormat(lang).format(value),
       bytes: (size: number) => bytesIn(lang, size),
@@ -126,11 +126,19 @@ export function queryOf({ query }: FastifyRequest, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-function timeIn(lang: Lang, time: Date | string | number): string {
-  return new Intl.DateTimeFormat(lang === 'fr' ? 'fr-FR' : 'en-GB', {
-    dateStyle: 'medium',
-    timeStyle: 'medium',
-  }).format(new Date(time))
+/** Which page of a list is asked for, from 1. */
+export const pageNumber = (request: FastifyRequest): number =>
+  Math.max(1, Math.min(1_000_000, Number.parseInt(queryOf(request, 'page'), 10) || 1))
+
+/** So many of a list as one page shows: those of the page that is asked for. */
+export function pageOf<Item>(
+  request: FastifyRequest,
+  all: readonly Item[],
+  size: number,
+): { readonly shown: readonly Item[]; readonly number: number; readonly pages: number } {
+  const number = pageNumber(request)
+  const shown = all.slice((number - 1) * size, number * size)
+  return { shown, number, pages: Math.max(1, Math.ceil(all.length / size)) }
 }
 
 function bytesIn(lang: Lang, size: number): string {

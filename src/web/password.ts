@@ -23,12 +23,13 @@ export function isPassword(password: string, hash: string | null, peppers: reado
   if (password.length > MAX_CHARACTERS) return false
   if (hash?.startsWith('$2y$')) return bcrypt.compareSync(password, hash)
   const salt = /^(\$6\$(?:rounds=\d+\$)?[./\w]{1,16})\$[./\w]{86}$/.exec(hash ?? '')?.[1]
-  if (salt !== undefined) return ['', ...peppers].some(pepper => isEqual(encrypt(password + pepper, salt), hash!))
+  if (salt !== undefined) return ['', ...peppers].some(pepper => isSameSecret(encrypt(password + pepper, salt), hash!))
   encrypt(password, NOBODYS_SALT)
   return false
 }
 
-function isEqual(one: string, other: string): boolean {
+/** Whether two texts are the same, in a time that does not tell where they differ. */
+export function isSameSecret(one: string, other: string): boolean {
   const [a, b] = [Buffer.from(one), Buffer.from(other)]
   return a.length === b.length && timingSafeEqual(a, b)
 }

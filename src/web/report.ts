@@ -1,12 +1,13 @@
 /** One run's report as the page shows it: the rows that are asked for, with names for ids; what was changed, and where. */
 import { stat } from 'node:fs/promises'
 import { Problem } from '../errors.ts'
-import { type Lang, say } from '../messages/say.ts'
+import type { Lang } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { countEnrolled } from '../moodle/enrolled.ts'
 import { findNamed } from '../moodle/named.ts'
 import { namesOfIds } from '../moodle/named-ids.ts'
 import { type ReportHead, rowsWith } from '../report/past.ts'
+import { changeSentences } from '../report/sentences.ts'
 import type { Page } from './page.ts'
 
 /** Which rows are wanted; '' is any. */
@@ -96,20 +97,9 @@ function isWanted(row: ReportRow, { outcome, code, text, named }: Filter): boole
 
 /** What has changed, by kind, with how often. */
 export function changesOf({ summary }: ReportHead, lang: Lang): { readonly name: string; readonly sentence: string }[] {
-  return Object.entries(summary)
-    .filter(([name, number]) => !NO_CHANGES.has(name) && Number(number) > 0)
-    .map(([name, number]) => ({ name, sentence: say(lang, `report.change.${name}`, { number: Number(number) }) }))
+  const { rows, applied, unchanged, failed, passedOver, errors, warnings, ...changes } = summary
+  return changeSentences(changes as Readonly<Record<string, number>>, lang)
 }
-
-const NO_CHANGES: ReadonlySet<string> = new Set([
-  'rows',
-  'applied',
-  'unchanged',
-  'failed',
-  'passedOver',
-  'errors',
-  'warnings',
-])
 
 /** What a run does to a course: people in it before and after. */
 interface ChangedCourse {

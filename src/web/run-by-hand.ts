@@ -1,5 +1,4 @@
 /** Running a file by hand: one that is sent, in one step, or the standard file; really, or simulated. */
-
 import { join } from 'node:path'
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -25,7 +24,7 @@ const MOST_UPLOADS = 4
 
 export function runByHandRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
   let receiving = 0
 
   app.get('/run', async (request, reply) => {
@@ -61,7 +60,7 @@ export function runByHandRoutes(page: Page): void {
     if (fieldOf(request, 'simulate') !== '') {
       const path = join(store.folder.commands, file)
       const upload = { id, name: file, storedAs: join('commands', file) }
-      ground.queue.perform(simulation(ground.ground, upload, path, requestOf(request)))
+      ground.queue.perform(simulation(ground, upload, path, requestOf(request)))
       logAction(page, request, 'simulate', { run: id, file })
     } else {
       const isAdded = ground.queue.add({ id, file, arrival: null, request: requestOf(request) })
@@ -114,7 +113,7 @@ async function runReceived(
   maxBytes: number,
 ): Promise<FastifyReply> {
   const { ground } = page
-  const { store } = ground.ground
+  const { store } = ground
   const id = ground.newId()
   const name = safeName(part.filename, 'upload.csv')
   await removeOldUploads(store, ground.now())
@@ -129,7 +128,7 @@ async function runReceived(
   if (isSimulated) {
     const upload = { id, name, storedAs: null }
     await describeUpload(store, { ...upload, sha256 })
-    ground.queue.perform(simulation(ground.ground, upload, uploadedFile(store, id), requestOf(request)))
+    ground.queue.perform(simulation(ground, upload, uploadedFile(store, id), requestOf(request)))
     logAction(page, request, 'simulate', { run: id, file: name, sha256 })
   } else {
     await runUpload(page, request, { id, from: id, name })
@@ -144,7 +143,7 @@ export async function runUpload(
   request: FastifyRequest,
   { id, from, name }: { readonly id: string; readonly from: string; readonly name: string },
 ): Promise<boolean> {
-  const { store } = ground.ground
+  const { store } = ground
   const arrival = await queueUpload(store, from, name, ground.now())
   if (arrival === null) return false
   const job = { id, file: arrival.name, arrival: arrival.folder, request: requestOf(request) }

@@ -1,17 +1,16 @@
 /** Past runs, and one of them: how far it is, its report, what can be done with it. */
-
 import { createReadStream } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
-import { type PastRun, pastRuns, type ReportHead, readReportHead, undoneBy } from '../report/past.ts'
+import { allPastRuns, type PastRun, pastRuns, type ReportHead, readReportHead, undoneBy } from '../report/past.ts'
 import { note } from '../store/running.ts'
 import { findUpload, sumOfFile, type Upload, uploadReport } from '../store/uploads.ts'
 import { simulatedUndo, undoing } from '../tasks.ts'
 import { download } from './download.ts'
-import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
+import { fieldOf, goTo, logAction, type Page, pageNumber, pageOf, queryOf, requestOf } from './page.ts'
 import { Refusal } from './refusal.ts'
 import { changesOf, coursesOf, type Filter, namedBy, rowsOf } from './report.ts'
 import { runUpload } from './run-by-hand.ts'
@@ -19,28 +18,28 @@ import { reasonOf, shownTurn } from './status.ts'
 
 const RUNS_A_PAGE = 50
 const ROWS_A_PAGE = 100
-const PROGRESS_ID = /^[0-9a-f-]{36}$/
+/** A UUID. */
+const RUN_ID = /^[0-9a-f-]{36}$/
 
 type WithId = { readonly Params: { readonly id: string } }
 
 export function runRoutes(page: Page): void {
   const { app, ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
+  downloadRoutes(page)
+  actionRoutes(page)
 
   app.get('/runs', async (request, reply) => {
     const wanted = queryOf(request, 'q').trim()
-    const number = pageNumber(request)
-    const all: PastRun[] = []
-    for await (const run of pastRuns(store)) all.push(run)
+    const all = await allPastRuns(store)
     const undoOf = undoneBy(all)
     const found = wanted === '' ? all : all.filter(run => run.file.name.includes(wanted) || run.run.startsWith(wanted))
-    const shown = found.slice((number - 1) * RUNS_A_PAGE, number * RUNS_A_PAGE)
+    const { shown, ...paging } = pageOf(request, found, RUNS_A_PAGE)
     return show(request, reply, 'runs', {
       title: 'web.runs',
       part: 'runs',
       wanted,
-      number,
-      pages: Math.max(1, Math.ceil(found.length / RUNS_A_PAGE)),
+      ...paging,
       runs: shown.map(run => ({ ...run, isUndone: undoOf(run.run) !== undefined })),
       unfinished: await findUnfinished(page),
     })
@@ -73,6 +72,12 @@ export function runRoutes(page: Page): void {
       turn: shownTurn(turn, request.lang, ground.now()),
     })
   })
+}
+
+/** What is left of a run, as files. */
+function downloadRoutes(page: Page): void {
+  const { app, ground } = page
+  const { store } = ground
 
   for (const kind of ['text', 'html'] as const) {
     app.get<WithId>(`/runs/:id/report.${kind === 'text' ? 'txt' : kind}`, async (request, reply) => {
@@ -105,6 +110,12 @@ export function runRoutes(page: Page): void {
     const folder = past.file.outcome === 'refused' ? store.folder.refused : store.folder.archives
     return download(reply, folder, name)
   })
+}
+
+/** What can be done with a run that has a report. */
+function actionRoutes(page: Page): void {
+  const { app, ground } = page
+  const { store } = ground
 
   app.post<WithId>('/runs/:id/really', async (request, reply) => {
     const { upload, head } = await needRun(page, request.params.id)
@@ -118,10 +129,10 @@ export function runRoutes(page: Page): void {
     const asked = { id: ground.newId(), undoes, name: head.file.name, request: requestOf(request) }
     const isSimulated = fieldOf(request, 'simulate') !== ''
     logAction(page, request, isSimulated ? 'simulate-undo' : 'undo', { run: asked.id, undoes })
-    if (isSimulated) ground.queue.perform(simulatedUndo(ground.ground, asked))
+    if (isSimulated) ground.queue.perform(simulatedUndo(ground, asked))
     else {
       await note(store, asked)
-      ground.queue.perform(undoing(ground.ground, asked))
+      ground.queue.perform(undoing(ground, asked))
     }
     return goTo(page, reply, `/runs/${asked.id}`)
   })
@@ -139,8 +150,8 @@ interface FoundRun {
 }
 
 async function findRun({ ground }: Page, id: string): Promise<FoundRun | null> {
-  if (!PROGRESS_ID.test(id)) return null
-  const { store } = ground.ground
+  if (!RUN_ID.test(id)) return null
+  const { store } = ground
   const upload = await findUpload(store, id)
   const simulated = upload === null ? null : await readReportHead(uploadReport(store, id))
   if (simulated !== null) return { head: simulated, path: uploadReport(store, id), past: null, upload }
@@ -165,7 +176,7 @@ async function showReport(
   { head, path, past, upload }: FoundRun,
 ): Promise<string> {
   const { ground, show } = page
-  const { store } = ground.ground
+  const { store } = ground
   const isRefused = head.file.outcome === 'refused'
   const text = queryOf(request, 'text').trim()
   const filter: Filter = {
@@ -176,8 +187,7 @@ async function showReport(
   }
   const number = pageNumber(request)
   const rows = isRefused ? { rows: [], hasMore: false } : await rowsOf(path, filter, number, ROWS_A_PAGE)
-  const all: PastRun[] = []
-  if (past !== null) for await (const run of pastRuns(store)) all.push(run)
+  const all = past === null ? [] : await allPastRuns(store)
   const isUndo = head.undoes !== undefined
   return show(request, reply, 'report', {
     title: isUndo ? 'web.undo-report' : 'web.report',
@@ -204,7 +214,7 @@ async function runForReal(
   upload: Upload,
 ): Promise<FastifyReply> {
   const { ground } = page
-  const { store } = ground.ground
+  const { store } = ground
   const { name, sha256, storedAs } = upload
   const gone = new Refusal('file-changed', { file: name })
   const id = ground.newId()
@@ -221,10 +231,6 @@ async function runForReal(
 
 const hasFilter = (request: FastifyRequest): boolean =>
   ['outcome', 'code', 'text', 'all'].some(name => queryOf(request, name) !== '')
-
-/** From 1. */
-export const pageNumber = (request: FastifyRequest): number =>
-  Math.max(1, Math.min(1_000_000, Number.parseInt(queryOf(request, 'page'), 10) || 1))
 
 /** Runs that have no report yet, as the ledger knows them; null: it is out of reach. Those that the queue has are shown by it. */
 async function findUnfinished({ ground }: Page): Promise<LedgerEntry[] | null> {

@@ -2,7 +2,6 @@
  * The page: who may ask, what every answer has, and where each of its parts is. Nothing is done on GET; everything that is done
  * needs a form of our own, and is in the log with who did it. The runs are the queue's affair, and know nothing of a page.
  */
-
 import { type AddressInfo, isIPv6 } from 'node:net'
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
@@ -12,6 +11,7 @@ import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
 import serveStatic from '@fastify/static'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { CurrentConfig } from '../config/current.ts'
 import type { Listen } from '../config/kinds.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { explain } from '../messages/explain.ts'
@@ -21,14 +21,14 @@ import { fileRoutes } from './files.ts'
 import type { PageGround } from './ground.ts'
 import { heldRoutes } from './held.ts'
 import { loginRoutes } from './login.ts'
-import { originsOf } from './origins.ts'
+import { type Origins, originsOf } from './origins.ts'
 import { type Page, STATIC_FOLDER, type View, viewer } from './page.ts'
 import { Refusal } from './refusal.ts'
 import { runByHandRoutes } from './run-by-hand.ts'
 import { runRoutes } from './runs.ts'
 import { openSecret } from './secret.ts'
 import { statusRoutes } from './status.ts'
-import { openVisitors, userInfoOf, type Visitor } from './visitor.ts'
+import { openVisitors, userInfoOf, type Visitor, type Visitors } from './visitor.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -110,7 +110,7 @@ function addressOf(app: FastifyInstance, { host }: Listen): string {
 async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   const { current, log } = ground
   const origins = originsOf(current.value.web)
-  const secret = await openSecret(ground.ground.store)
+  const secret = await openSecret(ground.store)
   const visitors = openVisitors(ground, secret, origins)
   const app = fastify({
     logger: false,
@@ -126,7 +126,32 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   app.decorateRequest('visitor', null)
   app.decorateRequest('lang', 'en')
 
-  await app.register(cookie, { secret: secret.secret })
+  await registerPlugins(app, secret.secret, origins)
+  admitVisitors(app, current, visitors, origins)
+  answerBeforeTheEnd(app)
+
+  const show = viewer(ground, origins)
+  app.setErrorHandler((error: FastifyError, request, reply) => tellError(show, log, error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    void reply.code(404)
+    return show(request, reply, 'problem', { title: 'web.not-found', sentence: null })
+  })
+
+  await app.register(serveStatic, { root: STATIC_FOLDER, prefix: '/static/', index: false, logLevel: 'silent' })
+  const page: Page = { app, ground, origins, visitors, show }
+  loginRoutes(page)
+  statusRoutes(page)
+  runByHandRoutes(page)
+  runRoutes(page)
+  heldRoutes(page)
+  fileRoutes(page)
+  enrolmentRoutes(page)
+  return app
+}
+
+/** Cookies, headers, forms, files, and the tokens of forms. @param secret what signs cookies and tokens */
+async function registerPlugins(app: FastifyInstance, secret: string, origins: Origins): Promise<void> {
+  await app.register(cookie, { secret })
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -159,9 +184,12 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     cookieOpts: { ...origins.cookie(false), sameSite: 'strict' },
     getToken: request => (request.body as { readonly _csrf?: string } | undefined)?._csrf ?? '',
     getUserInfo: userInfoOf,
-    csrfOpts: { userInfo: true, hmacKey: secret.secret },
+    csrfOpts: { userInfo: true, hmacKey: secret },
   })
+}
 
+/** Who may ask for what: looked at before any part of the page hears of it. */
+function admitVisitors(app: FastifyInstance, current: CurrentConfig, visitors: Visitors, origins: Origins): void {
   app.addHook('onRequest', async (request, reply) => {
     request.lang = languageOf(request)
     void reply.header('cache-control', 'no-store')
@@ -178,8 +206,10 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     if (request.method === 'GET' || request.method === 'HEAD' || request.routeOptions.config.checksToken) done()
     else app.csrfProtection(request, reply, done)
   })
+}
 
-  // An answer may come before all of what is sent, as to a file that is too large. The rest is not waited for.
+/** An answer may come before all of what is sent, as to a file that is too large. The rest is not waited for. */
+function answerBeforeTheEnd(app: FastifyInstance): void {
   app.addHook('onResponse', async ({ raw }) => {
     if (raw.complete) return
     // Cut off at once, as with `Connection: close`, what was answered might not arrive.
@@ -187,24 +217,6 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
     raw.resume()
     setTimeout(() => raw.destroy(), ANSWER_WITHIN).unref()
   })
-
-  const show = viewer(ground, origins)
-  app.setErrorHandler((error: FastifyError, request, reply) => tellError(show, log, error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    void reply.code(404)
-    return show(request, reply, 'problem', { title: 'web.not-found', sentence: null })
-  })
-
-  await app.register(serveStatic, { root: STATIC_FOLDER, prefix: '/static/', index: false, logLevel: 'silent' })
-  const page: Page = { app, ground, origins, visitors, show }
-  loginRoutes(page)
-  statusRoutes(page)
-  runByHandRoutes(page)
-  runRoutes(page)
-  heldRoutes(page)
-  fileRoutes(page)
-  enrolmentRoutes(page)
-  return app
 }
 
 const foreignForm = (): Refusal => new Refusal('foreign-form')

@@ -1,5 +1,4 @@
 /** Whether everything is all right: what runs and waits, and why; when something last came; and what `check` has to say. */
-
 import { readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
@@ -25,7 +24,7 @@ export function statusRoutes(page: Page): void {
 
   app.get('/', async (request, reply) => {
     const { lang } = request
-    const { store } = ground.ground
+    const { store } = ground
     const findings = (await Promise.race([look(), sleep(LOOK_AT_MOST, null, { ref: false })])) ?? []
     const isKnown = findings.length > 0
     const held = (await readdir(store.folder.held)).filter(name => !name.startsWith('.'))

@@ -2,7 +2,7 @@
  * Who it is that asks: by the session in a signed cookie, after a login with the password of Moodle, or by the header of a
  * web server that is trusted. Only a site administrator of Moodle is ever somebody.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../errors.ts'
 import { explain } from '../messages/explain.ts'
@@ -10,7 +10,7 @@ import { type Administrator, findAdministrator } from '../moodle/administrators.
 import { withMoodle } from '../moodle/connect.ts'
 import type { PageGround } from './ground.ts'
 import { isSecure, type Origins } from './origins.ts'
-import { openPasswordChecker } from './password.ts'
+import { isSameSecret, openPasswordChecker } from './password.ts'
 import type { PageSecret } from './secret.ts'
 
 export interface Visitor {
@@ -32,7 +32,7 @@ interface Session {
 }
 
 /** Why somebody is not let in; for the log. What they are told does not tell accounts apart. */
-type Refusal = 'no-administrator' | 'no-local-password' | 'wrong-password'
+type LoginFailure = 'no-administrator' | 'no-local-password' | 'wrong-password'
 
 export interface Visitors {
   /** @throws Problem where it cannot be known, for want of a database */
@@ -43,7 +43,7 @@ export interface Visitors {
     reply: FastifyReply,
     username: string,
     password: string,
-  ) => Promise<Refusal | null>
+  ) => Promise<LoginFailure | null>
   readonly logOut: (visitor: Visitor, reply: FastifyReply) => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -94,7 +94,7 @@ export function openVisitors(ground: PageGround, secret: PageSecret, origins: Or
     if (session === null || now - session.since > SESSION_MS || secret.isEnded(session.id, session.since)) return null
     const administrator = await lookUp(session.username, true)
     if (administrator === null) return null
-    if (administrator !== undefined && !isSame(proofOf(administrator), session.proof)) return null
+    if (administrator !== undefined && !isSameSecret(proofOf(administrator), session.proof)) return null
     const { id, username, fullName } = session
     return { id, username, fullName, isByProxy: false }
   }
@@ -145,9 +145,4 @@ function sessionIn(request: FastifyRequest): Session | null {
   const { valid, value } = request.unsignCookie(cookie)
   if (!valid) return null
   return JSON.parse(Buffer.from(value, 'base64url').toString()) as Session
-}
-
-function isSame(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }

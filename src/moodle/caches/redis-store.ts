@@ -2,7 +2,6 @@
  * Moodle's cache store in Redis: removing values by their names, and writing the one kind that is written.
  * A connection lasts as long as one call: there is nothing to close when the program ends, and no server is held on to.
  */
-
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { RedisClientOptions, RedisFunctions, RedisModules, RedisScripts } from 'redis'

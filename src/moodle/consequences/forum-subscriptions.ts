@@ -1,5 +1,4 @@
 /** Subscriptions to forums with initial subscription, when a role is assigned; and what leaves a forum with its reader. */
-
 import { raise } from '../../plan/operations.ts'
 import {
   type Course,
