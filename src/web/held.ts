@@ -12,6 +12,7 @@ import { sumOfFile } from '../store/uploads.ts'
 import { isName } from './download.ts'
 import { needFile } from './files.ts'
 import { fieldOf, goTo, logAction, type Page, queryOf, requestOf } from './page.ts'
+import { changesOf } from './report.ts'
 
 export function heldRoutes(page: Page): void {
   const { app, ground, show } = page
@@ -33,6 +34,25 @@ export function heldRoutes(page: Page): void {
       action: '/held/discard',
       back: '/held',
       verb: 'web.discard',
+    })
+  })
+
+  app.get('/held/approve', async (request, reply) => {
+    const name = queryOf(request, 'name')
+    await needFile(store, 'held', name)
+    const held = (await heldFiles(page)).find(file => file.name === name)
+    const head = held?.run ? await readReportHead(held.run.json) : null
+    return show(request, reply, 'confirm', {
+      title: 'web.approve-title',
+      part: 'held',
+      question: 'web.approve-question',
+      folder: null,
+      name,
+      reasons: held?.reasons,
+      changes: head === null ? [] : changesOf(head, request.lang),
+      action: '/held/approve',
+      back: '/held',
+      verb: 'web.approve',
     })
   })
 

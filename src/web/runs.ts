@@ -6,6 +6,7 @@ import { Problem } from '../errors.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
 import { allPastRuns, type PastRun, pastRuns, type ReportHead, readReportHead, undoneBy } from '../report/past.ts'
+import { stamp } from '../store/names.ts'
 import { note } from '../store/running.ts'
 import { findUpload, sumOfFile, type Upload, uploadReport } from '../store/uploads.ts'
 import { simulatedUndo, undoing } from '../tasks.ts'
@@ -33,7 +34,7 @@ export function runRoutes(page: Page): void {
     const wanted = queryOf(request, 'q').trim()
     const all = await allPastRuns(store)
     const undoOf = undoneBy(all)
-    const found = wanted === '' ? all : all.filter(run => run.file.name.includes(wanted) || run.run.startsWith(wanted))
+    const found = wanted === '' ? all : all.filter(run => isWanted(run, wanted))
     const { shown, ...paging } = pageOf(request, found, RUNS_A_PAGE)
     return show(request, reply, 'runs', {
       title: 'web.runs',
@@ -148,6 +149,14 @@ interface FoundRun {
   /** null: it was not simulated. */
   readonly upload: Upload | null
 }
+
+const DAY = /^\d{4}(-\d\d){0,2}$/
+
+/** By a part of its file's name, the beginning of its id, or its day (2026-09-01), month or year, as the server counts them. */
+const isWanted = ({ file, run, startedAt }: PastRun, wanted: string): boolean =>
+  file.name.includes(wanted) ||
+  run.startsWith(wanted) ||
+  (DAY.test(wanted) && stamp(startedAt).startsWith(wanted.replaceAll('-', '')))
 
 async function findRun({ ground }: Page, id: string): Promise<FoundRun | null> {
   if (!RUN_ID.test(id)) return null

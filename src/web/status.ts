@@ -8,7 +8,7 @@ import type { Finding } from '../finding.ts'
 import { explain, withReason } from '../messages/explain.ts'
 import { type Lang, say } from '../messages/say.ts'
 import type { Turn } from '../queue.ts'
-import { type PastRun, pastRuns } from '../report/past.ts'
+import { type PastRun, pastRuns, undoneBy } from '../report/past.ts'
 import type { Page } from './page.ts'
 
 const TURNS_SHOWN = 20
@@ -28,6 +28,9 @@ export function statusRoutes(page: Page): void {
     const findings = (await Promise.race([look(), sleep(LOOK_AT_MOST, null, { ref: false })])) ?? []
     const isKnown = findings.length > 0
     const held = (await readdir(store.folder.held)).filter(name => !name.startsWith('.'))
+    // What took one of these back came after it, and so is one of these.
+    const newest = await firstOf(pastRuns(store), RUNS_SHOWN)
+    const undoOf = undoneBy(newest)
     const problems = findings.filter(({ level }) => level !== 'ok').map(finding => said(finding, lang))
     return show(request, reply, 'status', {
       title: 'web.status',
@@ -38,7 +41,7 @@ export function statusRoutes(page: Page): void {
       problems,
       toLookAt: problems.length + (held.length > 0 ? 1 : 0),
       fine: findings.filter(({ level }) => level === 'ok').map(finding => said(finding, lang)),
-      newest: await firstOf(pastRuns(store), RUNS_SHOWN),
+      newest: newest.map(run => ({ ...run, isUndone: undoOf(run.run) !== undefined })),
       standing: ground.standing(),
       next: ground.nextScheduled(),
       schedule: ground.current.value.schedule,

@@ -82,6 +82,8 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
     await page.click('.save button')
     expect(await page.textContent('#csv-encoding-fault')).toContain('klingon')
     expect(await page.getAttribute('#csv-encoding', 'aria-invalid')).toBe('true')
+    expect(await page.evaluate('document.activeElement.id')).toBe('csv-encoding')
+    expect(await page.getAttribute('.notice.bad a', 'href')).toBe('#csv-encoding')
     expect(await page.inputValue('#enrol-userIdentifier')).toBe('username')
     await page.selectOption('#enrol-userIdentifier', 'idnumber')
     await page.fill('#csv-encoding', 'utf-8')
@@ -97,6 +99,7 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
       'Aucun utilisateur n’a le numéro d’identification «\u00a0E9999\u00a0»',
     )
     expect(await site.enrolled('BIO-2')).not.toContain('E1018')
+    expect(await page.textContent('#code')).toContain('1 × utilisateur introuvable')
     await page.selectOption('#outcome', 'applied')
     await page.click('.filter button')
     expect(await page.locator('table.rows tbody tr').count()).toBe(2)
@@ -115,8 +118,17 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
 
     await page.click('nav.parts >> text=Exécutions')
     expect(await page.textContent('tbody tr')).toContain('admin (page web)')
+    const now = new Date()
+    await page.fill('#q', `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, '0')}`)
+    await page.click('.filter button')
+    expect(await page.locator('tbody tr').count()).toBe(1)
+    await page.fill('#q', '2001-01-01')
+    await page.click('.filter button')
+    expect(await page.textContent('.calm')).toBe('Aucune exécution ne correspond.')
+    await go('/runs')
     await page.click('tbody a')
     await page.click('text=Voir ce que ferait une annulation')
+    expect(await page.textContent('.tiles')).toMatch(/remis en l’état.*laissés tels quels/s)
     await page.click('text=Annuler cette exécution')
     await page.waitForSelector('h1:has-text("Rapport d’une annulation")')
     expect(await site.enrolled('BIO-2')).not.toContain('E1018')
@@ -127,7 +139,11 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
     await send(page, 'départs.csv', HEADER + leaving, false)
     expect(await page.textContent('.notice.warn')).toContain('3 personnes')
     await page.click('text=Vers les fichiers retenus')
-    await page.click('text=Approuver et exécuter')
+    await page.click('text=Approuver et exécuter…')
+    // Moodle is changed only once somebody has seen by how much.
+    expect(await page.textContent('main')).toMatch(/Pourquoi il est retenu.*3 personnes désinscrites/s)
+    expect(await site.enrolled('BIO-2')).toContain('E1004')
+    await page.click('button:has-text("Approuver et exécuter")')
     await page.waitForSelector('#summary')
     expect(await figures(page)).toEqual(['3', '3', '0', '0'])
     expect(await site.enrolled('BIO-2')).not.toContain('E1004')
@@ -191,6 +207,12 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
     await page.keyboard.press('Enter')
     await page.waitForSelector('#summary')
     await tabTo('Run it for real')
+
+    // What the page shows by itself is not taken for new once nobody answers any more.
+    await go('/')
+    expect(await page.isVisible('[data-lost]')).toBe(false)
+    await served.daemon.end('SIGKILL')
+    await page.waitForSelector('[data-lost]:not([hidden])')
   })
 
   test('no part of it is hard to use for some: axe finds nothing, on a desk and on a phone, light and dark', async () => {
@@ -213,6 +235,7 @@ describe.skipIf(missing !== undefined)('in a browser', () => {
       report,
       `${report}?all=1`,
       '/held',
+      '/held/approve?name=held.csv',
       '/files?folder=reports',
       '/enrolments',
       '/nowhere',

@@ -61,7 +61,7 @@ describe('a school where all is well', () => {
     const english = await run(path, 'text')
     expect(english.said).toMatch(/^ok {7}The configuration .* has no fault\.$/m)
     expect(english.said).toMatch(/\n\nA run would work \(no warning\)\.\n$/)
-    expect((await run(path, 'text', 'fr')).said).toContain('Un traitement fonctionnerait (aucun avertissement).')
+    expect((await run(path, 'text', 'fr')).said).toContain('Une exécution réussirait (aucun avertissement).')
     expect((await run(path, 'text', 'en', true)).said).toContain('\u001b[32mok')
     expect(english.said).not.toContain('\u001b')
   })
