@@ -210,7 +210,7 @@ async function diagnoseSite(moodle: Moodle, settings: Settings, config: Config, 
   return [
     diagnoseRelease(settings('', 'release') ?? ''),
     ...(await diagnoseMaintenance(settings, config, now)),
-    diagnoseTimeZone(timeZoneOf(settings)),
+    diagnoseTimeZone(settings),
     site.actorId === 0 ? problem('no-admin', EXIT.configuration) : ok('admin', { id: site.actorId }),
     methods.includes('manual')
       ? ok('methods', { methods: methods.join(', ') })
@@ -238,14 +238,12 @@ async function diagnoseMaintenance(settings: Settings, config: Config, now: Date
   return [Number(settings('', 'upgraderunning') ?? 0) > 0 ? warning('upgrade-broken-off') : ok('no-maintenance')]
 }
 
-function diagnoseTimeZone(zone: string): Finding {
-  // What Moodle kept before 2.9 has become an offset, which is always known.
-  if (/^[+-]/.test(zone)) return ok('time-zone', { zone })
+function diagnoseTimeZone(settings: Settings): Finding {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return ok('time-zone', { zone })
-  } catch {
-    return problem('time-zone-unknown', EXIT.configuration, { zone })
+    return ok('time-zone', { zone: timeZoneOf(settings) })
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    return { level: 'problem', key: `problem.${error.code}`, args: error.args, exit: error.exit }
   }
 }
 

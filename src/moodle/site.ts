@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { EXIT, Problem } from '../errors.ts'
 import type { Site } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
 
@@ -89,14 +90,35 @@ export function hasToolSync(settings: Settings, config: Config): boolean {
   return ['', 'public'].some(folder => existsSync(join(codeDirectory, folder, 'admin', 'tool', 'sync', 'version.php')))
 }
 
-/** The time zone in which times without one are read: Moodle's, as an IANA name or a fixed offset. */
+/** Half hours from Greenwich that Moodle knows; it takes others for the hour. */
+const KNOWN_HALF_HOURS: readonly number[] = [4.5, 5.5, 6.5, 9.5]
+
+/**
+ * The time zone in which times without one are read: Moodle's, as an IANA name or a fixed offset.
+ * `\core_date::normalise_timezone`, but for names that PHP does not know: Moodle guesses, and times would be wrong by hours.
+ * @throws Problem 78 where that is none
+ */
 export function timeZoneOf(settings: Settings): string {
   const zone = settings('', 'timezone') ?? '99'
-  if (zone === '' || zone === '99') return Intl.DateTimeFormat().resolvedOptions().timeZone
+  if (zone === '' || Number(zone) === 99) return Intl.DateTimeFormat().resolvedOptions().timeZone
   // Before 2.9 Moodle kept hours from Greenwich, and old sites still have them.
-  const hours = Number(zone)
-  if (Number.isNaN(hours)) return zone
-  const minutes = Math.round(Math.abs(hours) * 60)
+  const number = Number(zone)
+  if (Number.isNaN(number)) return knownZone(zone)
+  const hours = KNOWN_HALF_HOURS.includes(number) ? number : Math.trunc(number)
+  if (hours < -12 || hours > 14) throw unknownZone(zone)
+  const minutes = Math.abs(hours) * 60
   const two = (number: number): string => String(number).padStart(2, '0')
   return `${hours < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
+
+function knownZone(zone: string): string {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return zone
+  } catch (error) {
+    throw unknownZone(zone, error)
+  }
+}
+
+const unknownZone = (zone: string, cause?: unknown): Problem =>
+  new Problem('time-zone-unknown', { zone }, EXIT.configuration, cause)

@@ -43,6 +43,20 @@ const enrolled = async (school: TestSchool, course: string): Promise<string[]> =
   return found.map(({ idnumber }) => idnumber)
 }
 
+test('a time zone that is none keeps the file waiting, until an administrator chooses another', async () => {
+  const school = await freshSchool()
+  const csv = 'cmd;cid;uid;rolename;enrol;starttime\nadd;MATHS-1;E1001;student;manual;2026-01-05\n'
+  await school.query("UPDATE {config} SET value = 'Europe/Atlantis' WHERE name = 'timezone'")
+  await expect(run(school, csv)).rejects.toMatchObject({ code: 'time-zone-unknown', args: { zone: 'Europe/Atlantis' } })
+  await school.query("UPDATE {config} SET value = '-3.5' WHERE name = 'timezone'")
+  expect(await run(school, csv)).toMatchObject({ rows: { 2: 'applied' } })
+  // Moodle takes this for three hours: of half hours it knows but four.
+  const [enrolment] = await school.query<{ timestart: number }>(
+    'SELECT MAX(timestart) AS timestart FROM {user_enrolments}',
+  )
+  expect(enrolment?.timestart).toBe(Date.parse('2026-01-05T03:00:00Z') / 1000)
+})
+
 describe('a row that the database refuses', () => {
   test('fails alone, and is all that the retry file holds', async () => {
     const school = await freshSchool()
