@@ -1,9 +1,11 @@
 /** The page as an attacker meets it: nobody's requests, other sites' forms, crafted names, endless files, many logins. */
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { encrypt } from 'unixcrypt'
 import { describe, expect, test } from 'vitest'
 import {
@@ -18,14 +20,21 @@ import {
   type TestPage,
 } from '../page.ts'
 import { adding, HEADER } from '../process/daemon.ts'
+import { moodleSyncd } from '../process/program.ts'
 import { until } from '../until.ts'
 
 const PAGES = ['/', '/run', '/runs', '/held', '/files', '/enrolments', '/work']
 const ACTIONS = ['/run/standard', '/held/approve', '/held/discard', '/files/delete', '/enrolments', '/logout']
 
 /** A request as it is, with headers that fetch would not send. */
-async function raw(url: string, headers: Readonly<Record<string, string>>, method = 'GET', body = ''): Promise<number> {
-  const sent = request(url, { method, headers }).end(body)
+async function raw(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  method = 'GET',
+  body = '',
+  localAddress = '127.0.0.1',
+): Promise<number> {
+  const sent = request(url, { method, headers, localAddress }).end(body)
   const [answer] = await once(sent, 'response')
   answer.resume()
   return answer.statusCode
@@ -158,6 +167,38 @@ describe('a login', () => {
     expect((await client.get('/login')).status).toBe(200)
   })
 
+  test('that is tried again and again from one address keeps nobody out who comes from another', async () => {
+    const { url } = await startPage(await newPageSite())
+    const client = newClient(url)
+    const from = async (localAddress: string, password: string): Promise<number> => {
+      const fields = { _csrf: await client.token('/login'), username: 'admin', password }
+      const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+      const headers = { cookie, 'content-type': 'application/x-www-form-urlencoded' }
+      return raw(`${url}/login`, headers, 'POST', new URLSearchParams(fields).toString(), localAddress)
+    }
+    for (let n = 0; n < 30; n++) expect(await from('127.0.0.2', 'wrong')).toBe(n < 10 ? 401 : 429)
+    expect(await from('127.0.0.3', PASSWORD)).toBe(303)
+  })
+
+  test('is in its own cookie alone: what is signed for something else is no session, and no fault', async () => {
+    const served = await startPage(await newPageSite())
+    const { url } = served
+    const client = await administrator(served)
+    const session = client.cookies.get('moodle-syncd')!
+    await writeFile(join(served.site.store, 'archives', 'a.csv'), '')
+    await client.post('/files/delete', { folder: 'archives', name: 'a.csv' })
+    const notice = client.cookies.get('moodle-syncd-notice')!
+    const form = client.cookies.get('moodle-syncd-form')!
+    expect([session, notice, form].every(cookie => cookie.length > 20)).toBe(true)
+    for (const cookie of [form, notice, 'x', `${session}x`, '']) {
+      expect(await raw(`${url}/`, { cookie: `moodle-syncd=${cookie}` })).toBe(303)
+    }
+    for (const other of [form, session, 'x']) {
+      const cookie = `moodle-syncd=${session}; moodle-syncd-notice=${other}`
+      expect(await raw(`${url}/`, { cookie })).toBe(200)
+    }
+  })
+
   test('is not needed where a trusted web server says who it is; what anybody else says counts for nothing', async () => {
     const web = { proxyHeader: 'X-Remote-User', trustedProxies: ['127.0.0.1'], url: 'https://moodle.example/syncd' }
     const { url } = await startPage(await newPageSite({ web }))
@@ -205,6 +246,26 @@ describe('a file', () => {
     expect(download.headers.get('content-disposition')).toMatch(
       /^attachment; filename="[\w. -]+"; filename\*=UTF-8''[\w.%-]+$/,
     )
+  })
+
+  test('that is no file keeps no page from being shown, and is never opened', async () => {
+    const served = await startPage(await newPageSite())
+    const { site } = served
+    const client = await administrator(served)
+    const stamp = '20260101-000000_'
+    for (const folder of ['reports', 'retry', 'held', 'archives', 'commands', 'refused']) {
+      const path = join(site.store, folder)
+      await promisify(execFile)('mkfifo', [join(path, `${stamp}fifo.csv.json`), join(path, 'enrols.csv')])
+      await symlink('/etc/passwd', join(path, `${stamp}link.csv.json`))
+      await symlink('/dev/zero', join(path, `${stamp}zero.csv.json`))
+      await mkdir(join(path, `${stamp}folder.csv.json`))
+      await writeFile(join(path, `${stamp}empty.csv.json`), '')
+    }
+    const shown = [...PAGES, '/files?folder=reports', '/files?folder=held']
+    for (const path of shown) expect([path, (await client.get(path)).status]).toEqual([path, 200])
+    expect((await client.get('/runs/00000000-0000-0000-0000-000000000000')).status).toBe(404)
+    const listed = await moodleSyncd(['runs', '-c', site.config])
+    expect(listed.status).toBe(0)
   })
 
   test('is fetched and deleted in the folders that are shown, and nowhere else', async () => {
