@@ -119,6 +119,10 @@ export function fieldOf({ body }: FastifyRequest, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
+/** Whether a form has this field, once. */
+export const hasField = ({ body }: FastifyRequest, name: string): boolean =>
+  typeof (body as Readonly<Record<string, unknown>> | undefined)?.[name] === 'string'
+
 /** A parameter behind the question mark; '' where it is not there. */
 export function queryOf({ query }: FastifyRequest, name: string): string {
   const value = (query as Readonly<Record<string, unknown>>)[name]

@@ -1,13 +1,15 @@
 /** The page as an attacker meets it: nobody's requests, other sites' forms, crafted names, endless files, many logins. */
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { encrypt } from 'unixcrypt'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import {
   administrator,
   type Client,
@@ -77,6 +79,49 @@ test('nobody sees anything, and nobody does anything; nor does a form of another
 
 const logInWith = (client: Client, fields: Readonly<Record<string, string>>): Promise<Response> =>
   client.post('/login', { username: 'admin', password: PASSWORD, ...fields })
+
+test('what is no form of ours is refused as that, and is no fault of the page', async () => {
+  const served = await startPage(await newPageSite())
+  const { url, site, daemon } = served
+  const client = await administrator(served)
+  const token = await client.token()
+  const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const part = (head: string, content: string): string =>
+    `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${content}`
+  const begun = `${part('name="_csrf"', token)}\r\n${part('name="file"; filename="x.csv"', 'x')}`
+  for (const [boundary, body] of [
+    ['', 'x'],
+    ['; boundary=b', 'x'],
+    [`; boundary=${'b'.repeat(300)}`, 'x'],
+    ['; boundary=b', begun],
+    ['; boundary=b', `${begun}\r\n--c--`],
+  ] as const) {
+    const headers = { cookie, 'content-type': `multipart/form-data${boundary}` }
+    expect([body, await raw(`${url}/run/upload`, headers, 'POST', body)]).toEqual([body, 400])
+  }
+  expect(await uploadsIn(served)).toEqual([])
+
+  // What a form does not have, it does not change.
+  const written = await readFile(site.config, 'utf8')
+  const sum = createHash('sha256').update(written).digest('hex')
+  await client.post('/enrolments', { sum, 'enrol.courseIdentifier': 'none', 'enrol.userIdentifier': '' })
+  expect(await readFile(site.config, 'utf8')).toBe(written)
+  const switches = { 'enrol.protectManualGroups': '1', 'enrol.notifyTeachers': '1', 'enrol.writeLog': '1' }
+  const answer = await client.post('/enrolments', { sum, ...switches, 'csv.maxRecordBytes': '77777' })
+  expect(answer.status).toBe(303)
+  const { guard, csv, enrol } = parse(await readFile(site.config, 'utf8'))
+  const before = parse(written)
+  expect([guard, csv.maxRecordBytes, enrol.courseIdentifier]).toEqual([
+    before.guard,
+    77777,
+    before.enrol.courseIdentifier,
+  ])
+  // Somebody has written into the file what cannot be.
+  await writeFile(site.config, written.replace(/courseIdentifier: ?\w+/, 'courseIdentifier: none'))
+  expect((await client.get('/enrolments')).status).toBe(200)
+  expect(await raw(`${url}/`, { cookie, host: `LOCALHOST:${new URL(url).port}` })).toBe(200)
+  expect(daemon.told('web-failed')).toEqual([])
+})
 
 describe('a login', () => {
   test('is for site administrators whose password Moodle keeps, and nobody else', async () => {
