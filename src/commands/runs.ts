@@ -1,5 +1,4 @@
 /** `moodle-syncd runs [ID]`: past runs, the newest first; or one run's report, or its failed rows. */
-import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { styleText } from 'node:util'
 import type { Config } from '../config/config.ts'
@@ -11,7 +10,7 @@ import { say } from '../messages/say.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { type LedgerEntry, unfinishedRuns } from '../moodle/ledger.ts'
 import { allPastRuns, type PastRun, shortId, timeOf, undoneBy } from '../report/past.ts'
-import { failedWith } from '../store/errno.ts'
+import { openFile } from '../store/move.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
 
@@ -47,12 +46,9 @@ async function print({ stdout, format }: CommandContext, run: PastRun, retryFile
   const path = retryFile ? run.retryFile : run[format]
   // Nothing failed: there is nothing to print, and nothing wrong with that.
   if (path === null) return
-  try {
-    await pipeline(createReadStream(path), stdout, { end: false })
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) throw error
-    throw new Problem('report-gone', { path }, EXIT.usage, error)
-  }
+  const file = await openFile(path)
+  if (file === null) throw new Problem('report-gone', { path }, EXIT.usage)
+  await pipeline(file.createReadStream(), stdout, { end: false })
 }
 
 /** A run as it is listed: one that has ended, or one that has not. */

@@ -152,6 +152,12 @@ interface SmtpError extends Error {
 /** Steps of a conversation (RFC 5321) in which a server judges this one mail. */
 const ABOUT_THE_MAIL: ReadonlySet<string> = new Set(['RCPT TO', 'DATA'])
 
+/**
+ * An address that would be an option of sendmail; and the exit statuses for one mail (sysexits.h: EX_DATAERR, EX_NOUSER,
+ * EX_NOHOST). All others are about the program, or pass.
+ */
+const SENDMAIL_REFUSES = /invalid envelope addresses|exited with code (65|67|68)$/i
+
 /** Errors of a mail that nobody could send. */
 const UNSENDABLE: ReadonlySet<string> = new Set(['EMESSAGE', 'EENVELOPE'])
 
@@ -161,6 +167,7 @@ function meaningOf(error: unknown, where: string): unknown {
   const isAnswer = responseCode >= 400 && responseCode !== 421 && responseCode !== 503
   if (isAnswer && ABOUT_THE_MAIL.has(command)) return responseCode >= 500 ? new MailRefused(message) : error
   if (responseCode === 0 && UNSENDABLE.has(code)) return new MailRefused(message)
+  if (code === 'ESENDMAIL' && SENDMAIL_REFUSES.test(message)) return new MailRefused(message)
   return serverTrouble(error, where)
 }
 

@@ -2,9 +2,9 @@
  * Past runs, as the reports in the store tell of them: each report begins with a line that says all but the rows. Nothing else
  * keeps a run that has ended, so that what is shown here needs no database, and is forgotten together with the report.
  */
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { type FileHandle, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { failedWith } from '../store/errno.ts'
+import { openFile } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
 import type { StartedBy } from './report.ts'
 
@@ -116,22 +116,24 @@ function* bySecond(names: readonly string[]): Generator<string[]> {
 /** null: it is no report, or gone by now. */
 async function readHead(path: string, retryFolder: string): Promise<PastRun | null> {
   try {
-    const handle = await open(path)
+    const handle = await openFile(path)
+    if (handle === null) return null
     try {
       return parse(await firstLine(handle), path, retryFolder)
     } finally {
       await handle.close()
     }
   } catch (error) {
-    if (failedWith(error, 'ENOENT', 'EISDIR') || error instanceof SyntaxError) return null
+    if (error instanceof SyntaxError) return null
     throw error
   }
 }
 
 /** What a report says before its rows, as it stands there; null: there is no such report. */
 export async function readReportHead(path: string): Promise<ReportHead | null> {
+  const handle = await openFile(path)
+  if (handle === null) return null
   try {
-    const handle = await open(path)
     let head: Omit<ReportHead, 'causes'> | undefined
     const causes: ReportCause[] = []
     for await (const line of handle.readLines()) {
@@ -141,9 +143,8 @@ export async function readReportHead(path: string): Promise<ReportHead | null> {
       if (!line.endsWith('"causes":[') && !/^\{"code":.*\},$/.test(line)) break
     }
     return head === undefined ? null : { ...head, causes }
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
+  } finally {
+    await handle.close()
   }
 }
 
@@ -232,7 +233,8 @@ const BLOCK = 1024 ** 2
 
 /** The rows of a report in which a text occurs, as they stand there. Whole reports are searched, in little memory. */
 export async function* rowsWith(path: string, text: string): AsyncGenerator<Record<string, unknown>> {
-  const handle = await open(path)
+  const handle = await openFile(path)
+  if (handle === null) return
   try {
     const block = Buffer.alloc(BLOCK)
     let rest = Buffer.alloc(0)

@@ -3,7 +3,7 @@
  * and never reached through a link.
  */
 import { type BigIntStats, constants, type PathLike } from 'node:fs'
-import { lstat, open, rename, unlink, utimes } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename, unlink, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { bytesOf } from './bytes.ts'
@@ -13,6 +13,19 @@ import type { Candidate } from './names.ts'
 
 /** For command files: no link is followed, and a FIFO does not make us wait for somebody who writes into it. */
 export const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** Opens a file of the store for reading; null: there is none, but a link or a FIFO perhaps, which are never opened. */
+export async function openFile(path: string): Promise<FileHandle | null> {
+  try {
+    const handle = await open(path, READ_FILE)
+    if ((await handle.stat()).isFile()) return handle
+    await handle.close()
+    return null
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO')) return null
+    throw error
+  }
+}
 
 /** The file was written to, or another one put in its place, while it was being moved. It is still where it was. */
 export class FileChanged extends Error {

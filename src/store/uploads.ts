@@ -3,7 +3,6 @@
  * there to be looked at, and forgotten at the next start or after a day; a file that is to be run is moved to the arrivals.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -11,6 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import { type Arrival, arrive } from './arrivals.ts'
 import { replaceDurably } from './durable.ts'
 import { failedWith } from './errno.ts'
+import { openFile } from './move.ts'
 import { checkName } from './names.ts'
 import { FOLDER_MODE, type Store } from './store.ts'
 
@@ -100,15 +100,11 @@ export async function queueUpload(store: Store, id: string, name: string, now: D
 
 /** @returns the SHA-256 of a file in hexadecimal; null: there is no such file */
 export async function sumOfFile(path: string): Promise<string | null> {
-  try {
-    if (!(await lstat(path)).isFile()) return null
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(path), hash)
-    return hash.digest('hex')
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
+  const handle = await openFile(path)
+  if (handle === null) return null
+  const hash = createHash('sha256')
+  await pipeline(handle.createReadStream(), hash)
+  return hash.digest('hex')
 }
 
 export async function forget(store: Store, id: string): Promise<void> {

@@ -1,9 +1,8 @@
 /** Sending a file of the store: as a file to keep, never as something that a browser would show or run. */
-import { open } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import type { FastifyReply } from 'fastify'
 import { failedWith } from '../store/errno.ts'
-import { READ_FILE } from '../store/move.ts'
+import { openFile } from '../store/move.ts'
 import { checkName } from '../store/names.ts'
 import { Refusal } from './refusal.ts'
 
@@ -18,16 +17,12 @@ const TYPES: Readonly<Record<string, string>> = {
  * @throws Refusal where there is none of this name
  */
 export async function download(reply: FastifyReply, folder: string, name: string): Promise<FastifyReply> {
-  const nothing = (cause?: unknown): Refusal => new Refusal('nothing-there', {}, cause)
-  if (!isName(name)) throw nothing()
-  const handle = await open(join(folder, checkName(name)), READ_FILE).catch(error => {
-    throw failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO', 'EACCES', 'ENAMETOOLONG') ? nothing(error) : error
+  if (!isName(name)) throw new Refusal('nothing-there')
+  const handle = await openFile(join(folder, checkName(name))).catch(error => {
+    throw failedWith(error, 'EACCES', 'ENAMETOOLONG') ? new Refusal('nothing-there', {}, error) : error
   })
+  if (handle === null) throw new Refusal('nothing-there')
   const stats = await handle.stat()
-  if (!stats.isFile()) {
-    await handle.close()
-    throw nothing()
-  }
   return reply
     .type(TYPES[extname(name)] ?? 'text/csv')
     .header('content-length', stats.size)

@@ -12,7 +12,7 @@ import { type Lang, say } from '../messages/say.ts'
 import { assignableRoles } from '../moodle/assignable-roles.ts'
 import { withMoodle } from '../moodle/connect.ts'
 import { countIdentifiers, type IdentifierTable } from '../moodle/identifiers.ts'
-import { fieldOf, goTo, logAction, type Page } from './page.ts'
+import { fieldOf, goTo, hasField, logAction, type Page } from './page.ts'
 import { rememberedFor } from './status.ts'
 
 /** How a value is asked for. `words`: a list, with blanks or commas between; nothing is null. */
@@ -177,6 +177,8 @@ function changesIn(
     const written = read.written(key)
     if (isElsewhere(written)) continue
     const entered = control.kind === 'switch' ? String(fieldOf(request, key) !== '') : fieldOf(request, key).trim()
+    // Of all but a switch, a form has its text, if only an empty one: one that has none does not clear it.
+    if (control.kind !== 'switch' && !hasField(request, key)) continue
     values.set(key, entered)
     if (entered === inForm(written, key)) continue
     const value = asWritten(control, entered)

@@ -39,7 +39,9 @@ export function loginRoutes(page: Page): void {
     }
     const { lang } = request
     if (ground.current.value.web.proxyHeader !== null) throw new Refusal('not-administrator')
-    for (const limit of [await ofAddress(request), await ofUsername(request)]) {
+    // One after the other: what one address tries in vain counts for nobody else who logs in with that name.
+    for (const count of [ofAddress, ofUsername]) {
+      const limit = await count(request)
       if (limit.isAllowed || !limit.isExceeded) continue
       void reply.header('retry-after', limit.ttlInSeconds)
       return refuse(429, say(lang, 'web.login-too-often', { minutes: Math.ceil(limit.ttlInSeconds / 60) }))

@@ -37,13 +37,14 @@ export function originsOf({ listen, url, trustedProxies }: Config['web']): Origi
     if (bits === undefined) proxies.addAddress(address, family)
     else proxies.addSubnet(address, Number(bits), family)
   }
-  const names = new Set(['localhost', hostname(), listen?.host, outside?.hostname])
+  const names = new Set(['localhost', hostname(), listen?.host, outside?.hostname].map(name => name?.toLowerCase()))
   const base = outside?.pathname.replace(/\/$/, '') ?? ''
   return {
     base,
     isTrusted: address => address !== undefined && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'),
     // A name can be made to point anywhere; an address is what it is.
-    isOwnHost: request => isIP(request.hostname.replace(/^\[|\]$/g, '')) !== 0 || names.has(request.hostname),
+    isOwnHost: request =>
+      isIP(request.hostname.replace(/^\[|\]$/g, '')) !== 0 || names.has(request.hostname.toLowerCase()),
     isOwnForm: ({ headers, host }) => {
       const { origin } = headers
       const site = headers['sec-fetch-site']

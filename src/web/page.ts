@@ -9,6 +9,7 @@ import type { StartedBy } from '../report/report.ts'
 import type { PersonsRequest } from '../store/running.ts'
 import type { PageGround } from './ground.ts'
 import { isSecure, type Origins } from './origins.ts'
+import { fromCookie, toCookie } from './signed-cookie.ts'
 import { userInfoOf, type Visitors } from './visitor.ts'
 
 /** Shows a template of `web/templates/`. @returns HTML */
@@ -90,18 +91,16 @@ export function goTo(
   args: MessageArguments = {},
 ): FastifyReply {
   if (key !== undefined) {
-    const text = Buffer.from(JSON.stringify({ key, args } satisfies Notice)).toString('base64url')
+    const text = toCookie(NOTICE, { key, args } satisfies Notice)
     void reply.setCookie(NOTICE, text, { ...page.origins.cookie(false), sameSite: 'lax', maxAge: 60 })
   }
   return reply.redirect(page.origins.base + path, 303)
 }
 
 function takeNotice(request: FastifyRequest, reply: FastifyReply, origins: Origins): Notice | null {
-  const cookie = request.cookies[NOTICE]
-  if (cookie === undefined) return null
+  if (request.cookies[NOTICE] === undefined) return null
   void reply.clearCookie(NOTICE, { path: origins.cookie(false).path })
-  const { valid, value } = request.unsignCookie(cookie)
-  return valid ? (JSON.parse(Buffer.from(value, 'base64url').toString()) as Notice) : null
+  return fromCookie<Notice>(request, NOTICE)
 }
 
 /** What is asked for by who asks. */
@@ -119,6 +118,10 @@ export function fieldOf({ body }: FastifyRequest, name: string): string {
   const value = (body as Readonly<Record<string, unknown>> | undefined)?.[name]
   return typeof value === 'string' ? value : ''
 }
+
+/** Whether a form has this field, once. */
+export const hasField = ({ body }: FastifyRequest, name: string): boolean =>
+  typeof (body as Readonly<Record<string, unknown>> | undefined)?.[name] === 'string'
 
 /** A parameter behind the question mark; '' where it is not there. */
 export function queryOf({ query }: FastifyRequest, name: string): string {

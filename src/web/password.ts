@@ -24,7 +24,7 @@ export function isPassword(password: string, hash: string | null, peppers: reado
   if (hash?.startsWith('$2y$')) return bcrypt.compareSync(password, hash)
   const salt = /^(\$6\$(?:rounds=\d+\$)?[./\w]{1,16})\$[./\w]{86}$/.exec(hash ?? '')?.[1]
   if (salt !== undefined) return ['', ...peppers].some(pepper => isSameSecret(encrypt(password + pepper, salt), hash!))
-  encrypt(password, NOBODYS_SALT)
+  for (const pepper of ['', ...peppers]) encrypt(password + pepper, NOBODYS_SALT)
   return false
 }
 

@@ -46,6 +46,8 @@ export function runByHandRoutes(page: Page): void {
     receiving++
     try {
       return await receiveAndRun(page, request, reply, maxUploadBytes)
+    } catch (error) {
+      throw isOfParser(error) ? new Refusal('bad-request', { reason: error.message }, error) : error
     } finally {
       receiving--
     }
@@ -70,6 +72,10 @@ export function runByHandRoutes(page: Page): void {
     return goTo(page, reply, `/runs/${id}`)
   })
 }
+
+/** What the parser of forms says of one that is none, or breaks off; it has no code for it. */
+const isOfParser = (error: unknown): error is Error =>
+  error instanceof Error && !('code' in error) && /\b(multipart|needle)\b/i.test(error.message)
 
 const tooLarge = (bytes: number): Refusal => new Refusal('too-large', { bytes })
 

@@ -12,6 +12,7 @@ import type { PageGround } from './ground.ts'
 import { isSecure, type Origins } from './origins.ts'
 import { isSameSecret, openPasswordChecker } from './password.ts'
 import type { PageSecret } from './secret.ts'
+import { fromCookie, toCookie } from './signed-cookie.ts'
 
 export interface Visitor {
   readonly id: number
@@ -89,7 +90,7 @@ export function openVisitors(ground: PageGround, secret: PageSecret, origins: Or
     createHmac('sha256', secret.secret).update(`${administrator.id} ${administrator.passwordHash}`).digest('base64url')
 
   const bySession = async (request: FastifyRequest): Promise<Visitor | null> => {
-    const session = sessionIn(request)
+    const session = fromCookie<Session>(request, COOKIE)
     const now = ground.now().getTime()
     if (session === null || now - session.since > SESSION_MS || secret.isEnded(session.id, session.since)) return null
     const administrator = await lookUp(session.username, true)
@@ -124,7 +125,7 @@ export function openVisitors(ground: PageGround, secret: PageSecret, origins: Or
       // After an end of all sessions in this very millisecond, too.
       const since = ground.now().getTime() + 1
       const session: Session = { id, username, fullName, since, proof: proofOf(administrator) }
-      void reply.setCookie(COOKIE, Buffer.from(JSON.stringify(session)).toString('base64url'), {
+      void reply.setCookie(COOKIE, toCookie(COOKIE, session), {
         ...origins.cookie(isSecure(request)),
         sameSite: 'lax',
         maxAge: SESSION_MS / 1000,
@@ -137,12 +138,4 @@ export function openVisitors(ground: PageGround, secret: PageSecret, origins: Or
     },
     close: passwords.close,
   }
-}
-
-function sessionIn(request: FastifyRequest): Session | null {
-  const cookie = request.cookies[COOKIE]
-  if (cookie === undefined) return null
-  const { valid, value } = request.unsignCookie(cookie)
-  if (!valid) return null
-  return JSON.parse(Buffer.from(value, 'base64url').toString()) as Session
 }

@@ -1,11 +1,15 @@
 /** The page as an attacker meets it: nobody's requests, other sites' forms, crafted names, endless files, many logins. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { encrypt } from 'unixcrypt'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import {
   administrator,
   type Client,
@@ -18,14 +22,21 @@ import {
   type TestPage,
 } from '../page.ts'
 import { adding, HEADER } from '../process/daemon.ts'
+import { moodleSyncd } from '../process/program.ts'
 import { until } from '../until.ts'
 
 const PAGES = ['/', '/run', '/runs', '/held', '/files', '/enrolments', '/work']
 const ACTIONS = ['/run/standard', '/held/approve', '/held/discard', '/files/delete', '/enrolments', '/logout']
 
 /** A request as it is, with headers that fetch would not send. */
-async function raw(url: string, headers: Readonly<Record<string, string>>, method = 'GET', body = ''): Promise<number> {
-  const sent = request(url, { method, headers }).end(body)
+async function raw(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  method = 'GET',
+  body = '',
+  localAddress = '127.0.0.1',
+): Promise<number> {
+  const sent = request(url, { method, headers, localAddress }).end(body)
   const [answer] = await once(sent, 'response')
   answer.resume()
   return answer.statusCode
@@ -68,6 +79,49 @@ test('nobody sees anything, and nobody does anything; nor does a form of another
 
 const logInWith = (client: Client, fields: Readonly<Record<string, string>>): Promise<Response> =>
   client.post('/login', { username: 'admin', password: PASSWORD, ...fields })
+
+test('what is no form of ours is refused as that, and is no fault of the page', async () => {
+  const served = await startPage(await newPageSite())
+  const { url, site, daemon } = served
+  const client = await administrator(served)
+  const token = await client.token()
+  const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const part = (head: string, content: string): string =>
+    `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${content}`
+  const begun = `${part('name="_csrf"', token)}\r\n${part('name="file"; filename="x.csv"', 'x')}`
+  for (const [boundary, body] of [
+    ['', 'x'],
+    ['; boundary=b', 'x'],
+    [`; boundary=${'b'.repeat(300)}`, 'x'],
+    ['; boundary=b', begun],
+    ['; boundary=b', `${begun}\r\n--c--`],
+  ] as const) {
+    const headers = { cookie, 'content-type': `multipart/form-data${boundary}` }
+    expect([body, await raw(`${url}/run/upload`, headers, 'POST', body)]).toEqual([body, 400])
+  }
+  expect(await uploadsIn(served)).toEqual([])
+
+  // What a form does not have, it does not change.
+  const written = await readFile(site.config, 'utf8')
+  const sum = createHash('sha256').update(written).digest('hex')
+  await client.post('/enrolments', { sum, 'enrol.courseIdentifier': 'none', 'enrol.userIdentifier': '' })
+  expect(await readFile(site.config, 'utf8')).toBe(written)
+  const switches = { 'enrol.protectManualGroups': '1', 'enrol.notifyTeachers': '1', 'enrol.writeLog': '1' }
+  const answer = await client.post('/enrolments', { sum, ...switches, 'csv.maxRecordBytes': '77777' })
+  expect(answer.status).toBe(303)
+  const { guard, csv, enrol } = parse(await readFile(site.config, 'utf8'))
+  const before = parse(written)
+  expect([guard, csv.maxRecordBytes, enrol.courseIdentifier]).toEqual([
+    before.guard,
+    77777,
+    before.enrol.courseIdentifier,
+  ])
+  // Somebody has written into the file what cannot be.
+  await writeFile(site.config, written.replace(/courseIdentifier: ?\w+/, 'courseIdentifier: none'))
+  expect((await client.get('/enrolments')).status).toBe(200)
+  expect(await raw(`${url}/`, { cookie, host: `LOCALHOST:${new URL(url).port}` })).toBe(200)
+  expect(daemon.told('web-failed')).toEqual([])
+})
 
 describe('a login', () => {
   test('is for site administrators whose password Moodle keeps, and nobody else', async () => {
@@ -158,6 +212,38 @@ describe('a login', () => {
     expect((await client.get('/login')).status).toBe(200)
   })
 
+  test('that is tried again and again from one address keeps nobody out who comes from another', async () => {
+    const { url } = await startPage(await newPageSite())
+    const client = newClient(url)
+    const from = async (localAddress: string, password: string): Promise<number> => {
+      const fields = { _csrf: await client.token('/login'), username: 'admin', password }
+      const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+      const headers = { cookie, 'content-type': 'application/x-www-form-urlencoded' }
+      return raw(`${url}/login`, headers, 'POST', new URLSearchParams(fields).toString(), localAddress)
+    }
+    for (let n = 0; n < 30; n++) expect(await from('127.0.0.2', 'wrong')).toBe(n < 10 ? 401 : 429)
+    expect(await from('127.0.0.3', PASSWORD)).toBe(303)
+  })
+
+  test('is in its own cookie alone: what is signed for something else is no session, and no fault', async () => {
+    const served = await startPage(await newPageSite())
+    const { url } = served
+    const client = await administrator(served)
+    const session = client.cookies.get('moodle-syncd')!
+    await writeFile(join(served.site.store, 'archives', 'a.csv'), '')
+    await client.post('/files/delete', { folder: 'archives', name: 'a.csv' })
+    const notice = client.cookies.get('moodle-syncd-notice')!
+    const form = client.cookies.get('moodle-syncd-form')!
+    expect([session, notice, form].every(cookie => cookie.length > 20)).toBe(true)
+    for (const cookie of [form, notice, 'x', `${session}x`, '']) {
+      expect(await raw(`${url}/`, { cookie: `moodle-syncd=${cookie}` })).toBe(303)
+    }
+    for (const other of [form, session, 'x']) {
+      const cookie = `moodle-syncd=${session}; moodle-syncd-notice=${other}`
+      expect(await raw(`${url}/`, { cookie })).toBe(200)
+    }
+  })
+
   test('is not needed where a trusted web server says who it is; what anybody else says counts for nothing', async () => {
     const web = { proxyHeader: 'X-Remote-User', trustedProxies: ['127.0.0.1'], url: 'https://moodle.example/syncd' }
     const { url } = await startPage(await newPageSite({ web }))
@@ -205,6 +291,26 @@ describe('a file', () => {
     expect(download.headers.get('content-disposition')).toMatch(
       /^attachment; filename="[\w. -]+"; filename\*=UTF-8''[\w.%-]+$/,
     )
+  })
+
+  test('that is no file keeps no page from being shown, and is never opened', async () => {
+    const served = await startPage(await newPageSite())
+    const { site } = served
+    const client = await administrator(served)
+    const stamp = '20260101-000000_'
+    for (const folder of ['reports', 'retry', 'held', 'archives', 'commands', 'refused']) {
+      const path = join(site.store, folder)
+      await promisify(execFile)('mkfifo', [join(path, `${stamp}fifo.csv.json`), join(path, 'enrols.csv')])
+      await symlink('/etc/passwd', join(path, `${stamp}link.csv.json`))
+      await symlink('/dev/zero', join(path, `${stamp}zero.csv.json`))
+      await mkdir(join(path, `${stamp}folder.csv.json`))
+      await writeFile(join(path, `${stamp}empty.csv.json`), '')
+    }
+    const shown = [...PAGES, '/files?folder=reports', '/files?folder=held']
+    for (const path of shown) expect([path, (await client.get(path)).status]).toEqual([path, 200])
+    expect((await client.get('/runs/00000000-0000-0000-0000-000000000000')).status).toBe(404)
+    const listed = await moodleSyncd(['runs', '-c', site.config])
+    expect(listed.status).toBe(0)
   })
 
   test('is fetched and deleted in the folders that are shown, and nowhere else', async () => {

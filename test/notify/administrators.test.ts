@@ -10,7 +10,7 @@ import { tellAdministrators } from '../../src/notify/administrators.ts'
 import { mailSettings } from '../../src/notify/mail-settings.ts'
 import { watchForOutage } from '../../src/notify/outage.ts'
 import { sendForAWhile, settleAbandonedMails } from '../../src/notify/sender.ts'
-import { openTransport } from '../../src/notify/transport.ts'
+import { MailRefused, openTransport } from '../../src/notify/transport.ts'
 import { beginMails, type Mail, mailsToSend, putMail } from '../../src/store/outbox.ts'
 import { openStore } from '../../src/store/store.ts'
 import { freshSchool, type TestSchool } from '../database.ts'
@@ -202,6 +202,15 @@ describe('the outbox', () => {
     expect(lines).toContain('Subject: somebody')
     await writeFile(sendmail, '#!/bin/sh\ncat > /dev/null\nexit 75\n', { mode: 0o755 })
     await expect(transport.send(one('somebody'), new AbortController().signal)).rejects.toThrow(Problem)
+    // What is wrong with one mail alone (sysexits.h: EX_DATAERR, EX_NOUSER, EX_NOHOST) must not keep those behind it waiting.
+    for (const status of [65, 67, 68]) {
+      await writeFile(sendmail, `#!/bin/sh\ncat > /dev/null\nexit ${status}\n`, { mode: 0o755 })
+      await expect(transport.send(one('somebody'), new AbortController().signal)).rejects.toThrow(MailRefused)
+    }
+    // Nor is a person's address an option of a program.
+    for (const name of ['-oQ/tmp', '"-oQ/tmp"']) {
+      await expect(transport.send(one(name), new AbortController().signal)).rejects.toThrow(MailRefused)
+    }
     transport.close()
     await expect(openTransport({ ...settings, route: { by: 'sendmail', path: null } })).rejects.toThrow(
       'mail-server-missing',

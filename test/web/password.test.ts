@@ -34,6 +34,18 @@ describe('a password', () => {
     for (const tried of ['', 'test', 'not cached']) expect(isPassword(tried, hash, [''])).toBe(false)
   })
 
+  test('of nobody takes as long as one of somebody, with peppers too: the time does not tell who is an administrator', () => {
+    const peppers = ['one', 'two', 'three', 'four', 'five']
+    const millisecondsFor = (hash: string | null): number => {
+      const before = performance.now()
+      expect(isPassword('wrong', hash, peppers)).toBe(false)
+      return performance.now() - before
+    }
+    const hash = encrypt('right', '$6$rounds=10000$abcdefghijklmnop')
+    millisecondsFor(hash)
+    expect(millisecondsFor(null)).toBeGreaterThan(millisecondsFor(hash) / 3)
+  })
+
   test('of more characters than Moodle takes is none', () => {
     const long = 'x'.repeat(129)
     expect(isPassword(long, encrypt(long, SALT), [])).toBe(false)
