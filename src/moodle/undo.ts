@@ -24,7 +24,8 @@ import {
 import { TABLES } from './undo-tables.ts'
 import { findCourses, findNames, type RowOf } from './undo-words.ts'
 import { findDirtyFlags } from './world.ts'
-import { dirtyFlagRows, type TableRows, writable, writeTable } from './write.ts'
+import { type TableRows, writable, writeTable } from './write.ts'
+import { dirtyFlagRows } from './write-world.ts'
 
 /** Why a row stays as it is. */
 export type LeftCode =
