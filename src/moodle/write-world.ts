@@ -24,7 +24,7 @@ export async function writeWorld(
 }
 
 /** The tables of the operations themselves, every column given: the schema's defaults are not Moodle's. */
-export function coreTables(moodle: Moodle, world: World): TableRows[] {
+function coreTables(moodle: Moodle, world: World): TableRows[] {
   const { now, site } = world
   const has = (name: string, column: string): boolean => moodle.columns.get(name)?.has(column) ?? false
   return [
