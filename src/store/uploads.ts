@@ -3,14 +3,15 @@
  * there to be looked at, and forgotten at the next start or after a day; a file that is to be run is moved to the arrivals.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Arrival, arrive } from './arrivals.ts'
+import { sha256Of } from './bytes.ts'
 import { replaceDurably } from './durable.ts'
 import { failedWith } from './errno.ts'
+import { READ_FILE } from './move.ts'
 import { checkName } from './names.ts'
 import { FOLDER_MODE, type Store } from './store.ts'
 
@@ -101,12 +102,14 @@ export async function queueUpload(store: Store, id: string, name: string, now: D
 /** @returns the SHA-256 of a file in hexadecimal; null: there is no such file */
 export async function sumOfFile(path: string): Promise<string | null> {
   try {
-    if (!(await lstat(path)).isFile()) return null
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(path), hash)
-    return hash.digest('hex')
+    const file = await open(path, READ_FILE)
+    try {
+      return (await file.stat()).isFile() ? await sha256Of(file) : null
+    } finally {
+      await file.close()
+    }
   } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
+    if (failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO')) return null
     throw error
   }
 }
