@@ -3,8 +3,7 @@
  * drop directory, where a crash has left something of what was taken from it.
  */
 import type { Config } from './config/config.ts'
-import { removeManifestsOf } from './intake/manifest.ts'
-import { removeDoneFilesOf, removeTaken } from './intake/scan.ts'
+import { removeDoneFilesOf, removeManifestsOf, removeTaken } from './intake/left-overs.ts'
 import type { Queue } from './queue.ts'
 import { arrivalsOf } from './store/arrivals.ts'
 import { begunJobs, begunUndos } from './store/running.ts'

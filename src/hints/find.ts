@@ -4,6 +4,7 @@
  */
 import { Temporal } from 'temporal-polyfill'
 import type { MessageArguments } from '../errors.ts'
+import type { NamesGround } from '../moodle/names.ts'
 import {
   allRoles,
   courseNamesNear,
@@ -17,7 +18,6 @@ import {
   usersByOtherIdentifier,
 } from '../moodle/near.ts'
 import { timeZoneOf } from '../moodle/site.ts'
-import type { NamesGround } from '../moodle/world.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import { MANAGED_METHODS } from '../plan/plan-row.ts'
 import type { Site } from '../plan/world.ts'

@@ -9,12 +9,7 @@ import { FILE_MODE } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
 import { FileChanged, type FileIdentity, isSame, READ_FILE } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
-
-/** Something in the drop directory. Names of files are bytes; those that are not UTF-8 are readable, but not exact. */
-export interface Dropped {
-  readonly bytes: Buffer
-  readonly name: string
-}
+import { type Dropped, pathOf } from './directory.ts'
 
 export type Claimed =
   | { readonly arrival: Arrival }
@@ -22,10 +17,6 @@ export type Claimed =
   | { readonly arrival: null; readonly why: 'gone' | 'changed' }
   /** We may not read it, or not take it out of the directory. */
   | { readonly arrival: null; readonly why: 'unreadable' | 'immovable' }
-
-export function pathOf(directory: string, { bytes }: Pick<Dropped, 'bytes'>): Buffer {
-  return Buffer.concat([Buffer.from(`${directory}/`), bytes])
-}
 
 /**
  * Takes a file into the store.

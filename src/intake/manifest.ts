@@ -2,14 +2,12 @@
  * The manifest of a dropped file: `NAME.sha256` beside it, as sha256sum writes it. Where it is there, the file is whole only
  * once its content is what the manifest says. It is never a command file itself, and goes with the file that it belongs to.
  */
-import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { lstat, open, unlink } from 'node:fs/promises'
-import { type Arrival, arrivalPath } from '../store/arrivals.ts'
+import { sha256Of } from '../store/bytes.ts'
 import { failedWith } from '../store/errno.ts'
 import { type FileIdentity, isSame, READ_FILE } from '../store/move.ts'
-import type { Store } from '../store/store.ts'
-import { pathOf } from './claim.ts'
+import { pathOf } from './directory.ts'
 import { MANIFEST_ENDING } from './settle.ts'
 
 export interface Manifest {
@@ -68,15 +66,8 @@ export async function sumOf(path: Buffer | string, whole: FileIdentity): Promise
   const handle = await open(path, READ_FILE)
   try {
     if (!isSame(whole, await handle.stat({ bigint: true }))) return null
-    const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(256 * 1024)
-    for (let at = 0; ; ) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
-      if (bytesRead === 0) break
-      hash.update(buffer.subarray(0, bytesRead))
-      at += bytesRead
-    }
-    return isSame(whole, await handle.stat({ bigint: true })) ? hash.digest('hex') : null
+    const sha256 = await sha256Of(handle)
+    return isSame(whole, await handle.stat({ bigint: true })) ? sha256 : null
   } finally {
     await handle.close()
   }
@@ -89,20 +80,5 @@ export async function removeManifest(directory: string, name: Buffer, { identity
     if (isSame(identity, await lstat(path, { bigint: true }))) await unlink(path)
   } catch (error) {
     if (!failedWith(error, 'ENOENT')) throw error
-  }
-}
-
-/**
- * Removes the manifests of files that were taken just before a crash: lying there, they would keep the next file of that
- * name from being whole. One that says something else is that next file's.
- */
-export async function removeManifestsOf(directory: string, store: Store, arrivals: readonly Arrival[]): Promise<void> {
-  for (const arrival of arrivals) {
-    const name = Buffer.from(arrival.name)
-    const manifest = await readManifest(directory, name)
-    if (manifest === null || manifest.sha256 === null) continue
-    const path = arrivalPath(store, arrival)
-    const sum = await sumOf(path, await lstat(path, { bigint: true }))
-    if (sum === manifest.sha256) await removeManifest(directory, name, manifest)
   }
 }

@@ -3,16 +3,16 @@
  * truth of the intake; events are only hints that it is time to look. It never touches what is no command file.
  */
 import type { BigIntStats } from 'node:fs'
-import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../log.ts'
 import type { Notice } from '../notify/administrators.ts'
-import { type Arrival, arrivalPath } from '../store/arrivals.ts'
+import type { Arrival } from '../store/arrivals.ts'
 import { failedWith } from '../store/errno.ts'
 import { removeLeftOverLock, takeLock } from '../store/lock.ts'
 import { type FileIdentity, isSame } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
-import { claim, type Dropped, looksLike, pathOf } from './claim.ts'
+import { claim } from './claim.ts'
+import { type Dropped, isThere, keyOf, list, pathOf, removeDoneFile, statsOf } from './directory.ts'
 import { type Manifest, readManifest, removeManifest, sumOf } from './manifest.ts'
 import {
   doneFileOf,
@@ -101,17 +101,6 @@ export async function scan(
   }
   await onTaking(whole.length)
   return soonest(next, await takeAll(intake, memory, whole))
-}
-
-const keyOf = ({ bytes }: Dropped): string => bytes.toString('latin1')
-
-async function list(directory: string): Promise<Map<string, Dropped>> {
-  const entries = new Map<string, Dropped>()
-  for (const bytes of await readdir(directory, { encoding: 'buffer' })) {
-    const dropped = { bytes, name: bytes.toString('utf8') }
-    entries.set(keyOf(dropped), dropped)
-  }
-  return entries
 }
 
 function forget(memory: Memory, entries: ReadonlyMap<string, Dropped>): void {
@@ -287,64 +276,6 @@ function tellUnreadable({ directory, log }: Intake, memory: Memory, dropped: Dro
       'not taken: it may not be read; give the daemon’s user the right to (chown, chmod g+r), then it is taken by itself',
     ),
   )
-}
-
-/**
- * Removes the done files of files that were taken just before a crash: lying there, they would make the next file of
- * that name whole before it is.
- */
-export async function removeDoneFilesOf(
-  directory: string,
-  arrivals: readonly Arrival[],
-  doneFile: string,
-): Promise<void> {
-  for (const { name } of arrivals) {
-    if ((await statsOf(join(directory, name))) === undefined) {
-      await removeDoneFile(directory, Buffer.from(name), doneFile)
-    }
-  }
-}
-
-/**
- * Removes from the drop directory what was taken from it just before a crash, where that is another file system than the store:
- * a file is copied then, and lies in both places for a moment. It would be run twice.
- *
- * @param last what was taken last
- */
-export async function removeTaken(directory: string, store: Store, last: Arrival | undefined): Promise<void> {
-  if (last === undefined || (await statsOf(directory)) === undefined) return
-  const path = arrivalPath(store, last)
-  const taken = await lstat(path, { bigint: true })
-  for (const dropped of (await list(directory)).values()) {
-    const source = pathOf(directory, dropped)
-    const stats = dropped.name === last.name ? await statsOf(source) : undefined
-    if (stats === undefined || stats.dev === taken.dev || !looksLike(taken, stats)) continue
-    const [one, other] = [await sumOf(path, taken), await sumOf(source, stats)]
-    if (one !== null && one === other) await unlink(source)
-  }
-}
-
-async function removeDoneFile(directory: string, name: Buffer, doneFile: string): Promise<void> {
-  try {
-    await unlink(pathOf(directory, { bytes: doneFileOf(name, doneFile) }))
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) throw error
-  }
-}
-
-async function isThere(directory: string, bytes: Buffer): Promise<boolean> {
-  return (await statsOf(pathOf(directory, { bytes })))?.isFile() === true
-}
-
-/** @returns undefined where there is nothing (any more) */
-async function statsOf(path: string | Buffer): Promise<BigIntStats | undefined> {
-  try {
-    return await lstat(path, { bigint: true })
-  } catch (error) {
-    // Too long: the name of a done file can be, where its file's fits just so.
-    if (failedWith(error, 'ENOENT', 'ENAMETOOLONG')) return undefined
-    throw error
-  }
 }
 
 function tellOnce(memory: Memory, key: string, what: string, tell: () => void): void {

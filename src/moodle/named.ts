@@ -2,8 +2,8 @@
 import type { Config } from '../config/config.ts'
 import type { Found } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
+import { findCourses, findUsers } from './names.ts'
 import { loadSettings } from './site.ts'
-import { findCourses, findUsers } from './world.ts'
 
 /**
  * Finds a user and a course by the identifiers of command files, or else by their ids in Moodle: then accounts that have been

@@ -2,8 +2,73 @@
  * Finding users, courses, roles and groups by the names in a file. Equality is the database's: no JavaScript knows what
  * `utf8mb4_unicode_ci` holds equal, so the server is asked, for the distinct names of a chunk at once.
  */
-import type { Found } from '../plan/world.ts'
+import type { Config } from '../config/config.ts'
+import type { CommandRow } from '../file/types.ts'
+import type { Found, Role } from '../plan/world.ts'
 import { type Moodle, select, statementLists, table } from './connect.ts'
+import type { Settings } from './site.ts'
+
+/** What looking names up takes. */
+export interface NamesGround {
+  readonly moodle: Moodle
+  readonly config: Config
+  readonly settings: Settings
+}
+
+/** Users who are not deleted; by username those of this host alone. @returns their ids, by name */
+export async function findUsers(
+  { moodle, config, settings }: NamesGround,
+  names: readonly string[],
+): Promise<Map<string, Found<number>>> {
+  const column = config.enrol.userIdentifier
+  const found =
+    column === 'username'
+      ? await findByName<[number, string]>(
+          moodle,
+          { table: 'user', column },
+          names,
+          [],
+          'deleted = 0 AND mnethostid = ?',
+          [Number(settings('', 'mnet_localhost_id') ?? 1)],
+        )
+      : await findByName<[number, string]>(moodle, { table: 'user', column }, names, [], 'deleted = 0')
+  return mapFound(found, ([id]) => id)
+}
+
+/** @returns the courses' ids, by name */
+export async function findCourses(
+  { moodle, config }: NamesGround,
+  names: readonly string[],
+): Promise<Map<string, Found<{ readonly id: number }>>> {
+  const column = config.enrol.courseIdentifier
+  const found = await findByName<[number, string]>(moodle, { table: 'course', column }, names)
+  return mapFound(found, ([id]) => ({ id }))
+}
+
+/** @returns the roles, by short name */
+export async function findRoles(moodle: Moodle, rows: readonly CommandRow[]): Promise<Map<string, Found<Role>>> {
+  const names = rows.map(row => row.role).filter(name => name !== '')
+  const found = await findByName<[number, string, string, number]>(
+    moodle,
+    { table: 'role', column: 'shortname' },
+    names,
+    [
+      'name',
+      `EXISTS (SELECT 1 FROM ${table(moodle, 'role_context_levels')} l WHERE l.roleid = ${table(moodle, 'role')}.id AND l.contextlevel = 50)`,
+    ],
+  )
+  return mapFound(found, ([id, shortname, name, inCourses]) => ({ id, shortname, name, inCourses: inCourses === 1 }))
+}
+
+/** The same names, with other things for those that were found. */
+export function mapFound<A, B>(found: ReadonlyMap<string, Found<A>>, map: (thing: A) => B): Map<string, Found<B>> {
+  const mapped = new Map<string, Found<B>>()
+  for (const [name, one] of found) {
+    if ('ambiguous' in one) mapped.set(name, one)
+    else mapped.set(name, { thing: map(one.thing), approximately: one.approximately })
+  }
+  return mapped
+}
 
 /** A column by whose values rows are looked up. */
 export interface NameColumn {

@@ -6,8 +6,7 @@
 import { createHash } from 'node:crypto'
 import { LONGEST_NAME, spellingsNear } from '../hints/spelling.ts'
 import { type Moodle, select, statementLists, table } from './connect.ts'
-import { canBeEqual, type NameColumn } from './names.ts'
-import { findCourses, type NamesGround } from './world.ts'
+import { canBeEqual, findCourses, type NameColumn, type NamesGround } from './names.ts'
 
 /** Values of one IN: from 1,000 on, MariaDB makes a table of them, and may read ours for each. */
 const VALUES_A_QUESTION = 500

@@ -9,10 +9,10 @@ import { planRow, type Rules } from '../plan/plan-row.ts'
 import { type Participant, touchedParticipants, type World } from '../plan/world.ts'
 import type { StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
-import { errorCode } from './connect.ts'
 import type { Keep } from './journal.ts'
+import { errorCode } from './problems.ts'
 import { type Ground, loadWorld } from './world.ts'
-import { writeWorld } from './write.ts'
+import { writeWorld } from './write-world.ts'
 
 /**
  * Errors that go away by themselves: others hold the rows, or have just made the row that we were about to make.

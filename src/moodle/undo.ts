@@ -3,85 +3,19 @@
  * A row is touched only where it still is as the run left it. What somebody has changed since stays, and is told.
  */
 import type { Config } from '../config/config.ts'
-import { type Move, standingOf } from '../plan/moves.ts'
 import { change, type DirtyFlag, emptyTable, insert, type Site, type Stored } from '../plan/world.ts'
 import { EVENTS, gatherStale, type StaleKeys } from './caches/definitions.ts'
 import type { StaleCaches } from './caches/notes.ts'
 import type { Moodle } from './connect.ts'
-import { findEnrolments } from './enrolled.ts'
 import type { Change, Keep } from './journal.ts'
 import { isRefusal, tryAgain } from './transaction.ts'
-import {
-  findMembersWithoutEnrolment,
-  findOtherRows,
-  findRows,
-  findUsedGroups,
-  findWithoutOwner,
-  type PersonInCourse,
-  type Remembered,
-  type Row,
-} from './undo-facts.ts'
+import { findOtherRows, findRows, findUsedGroups, findWithoutOwner, type Remembered, type Row } from './undo-facts.ts'
+import { conclude, type DoneWithLot, idOf, type Undone, wordFor } from './undo-outcome.ts'
 import { TABLES } from './undo-tables.ts'
-import { findCourses, findNames, type RowOf } from './undo-words.ts'
+import { findCourses, type RowOf } from './undo-words.ts'
 import { findDirtyFlags } from './world.ts'
-import { dirtyFlagRows, type TableRows, writable, writeTable } from './write.ts'
-
-/** Why a row stays as it is. */
-export type LeftCode =
-  /** Somebody has changed it since. */
-  | 'changed-since'
-  /** It was changed, and somebody has deleted it since. */
-  | 'gone'
-  /** It was deleted, and there is another in its place. */
-  | 'taken'
-  /** It was deleted, and so has been what it belongs to. */
-  | 'owner-gone'
-  /** The group was made, and others use it now. */
-  | 'group-in-use'
-  /** The person is no longer enrolled, and in a group that somebody has put them into. */
-  | 'member-without-enrolment'
-  | 'database-refused'
-
-export interface Left {
-  readonly table: string
-  readonly id: number
-  readonly code: LeftCode
-  readonly userId: number | null
-  readonly courseId: number | null
-  /** What fills the sentences: names, as far as they can be told; else empty. */
-  readonly args: Readonly<Record<string, string>>
-}
-
-/** How the summary counts what was taken back. */
-export type UndoWord =
-  | 'enrolled'
-  | 'enrolmentsUpdated'
-  | 'suspended'
-  | 'reactivated'
-  | 'unenrolled'
-  | 'rolesAssigned'
-  | 'rolesRemoved'
-  | 'groupsCreated'
-  | 'groupsRemoved'
-  | 'groupMembersAdded'
-  | 'groupMembersRemoved'
-  | 'gradesRestored'
-  | 'gradesRemoved'
-  | 'otherRows'
-
-/** What became of a lot of changes: plain data, a line of the outcomes. */
-export interface Undone {
-  /** Rows that are as before the run again. */
-  readonly applied: number
-  /** Rows that were so already. */
-  readonly unchanged: number
-  readonly changes: Readonly<Partial<Record<UndoWord, number>>>
-  readonly left: readonly Left[]
-  /** Who has lost an enrolment, and so may be left in groups. */
-  readonly unenrolled: readonly PersonInCourse[]
-  /** What it was to people in courses; for the mail to teachers. None where nobody is told. */
-  readonly moves?: readonly Move[]
-}
+import { type TableRows, writable, writeTable } from './write.ts'
+import { dirtyFlagRows } from './write-world.ts'
 
 /** Keeps what became of a lot together with what was done: both are committed, or neither. */
 export interface UndoRecording {
@@ -119,14 +53,11 @@ export async function takeBack(ground: UndoGround, changes: readonly Change[], c
 }
 
 /** A lot while it is worked on. */
-interface Lot {
+interface Lot extends DoneWithLot {
   readonly ground: UndoGround
   readonly keep: Keep | null
   /** Each row is written by itself, so that one that the database refuses does not keep the others out. */
   readonly oneByOne: boolean
-  readonly restored: (RowOf & { readonly did: Change['did']; readonly word: UndoWord | null })[]
-  readonly left: (RowOf & { readonly code: LeftCode; readonly reason?: string })[]
-  unchanged: number
 }
 
 async function tryLot(ground: UndoGround, changes: readonly Change[], now: number, oneByOne: boolean): Promise<Undone> {
@@ -240,8 +171,6 @@ async function putBack(lot: Lot, name: string, deleted: readonly Row[]): Promise
   }))
 }
 
-const idOf = (row: Row): number => Number(row.id)
-
 const rowsWith = (rows: readonly Row[], fate: Stored['fate']): { touched: (Stored & { row: Row })[] } => ({
   touched: rows.map(row => ({ id: idOf(row), fate, row })),
 })
@@ -252,32 +181,6 @@ const isAs = (row: Row, values: Row): boolean =>
     const own = row[column]
     return own === undefined || own === value || (own !== null && value !== null && String(own) === String(value))
   })
-
-/** What it is called that rows of these tables go, or come back; of others `otherRows`. */
-const GONE: Readonly<Record<string, UndoWord>> = {
-  grade_grades: 'gradesRemoved',
-  groups: 'groupsRemoved',
-  groups_members: 'groupMembersRemoved',
-  role_assignments: 'rolesRemoved',
-  user_enrolments: 'unenrolled',
-}
-const BACK: Readonly<Record<string, UndoWord>> = {
-  grade_grades: 'gradesRestored',
-  groups: 'groupsCreated',
-  groups_members: 'groupMembersAdded',
-  role_assignments: 'rolesAssigned',
-  user_enrolments: 'enrolled',
-}
-
-/** null: when something was touched, which is nothing to tell. */
-function wordFor(name: string, did: Change['did'], from: Row, to: Row): UndoWord | null {
-  if (did === 'inserted') return GONE[name] ?? 'otherRows'
-  if (did === 'deleted') return BACK[name] ?? 'otherRows'
-  if (name === 'groups') return null
-  if (name !== 'user_enrolments') return 'otherRows'
-  if (String(from.status) === String(to.status)) return 'enrolmentsUpdated'
-  return String(to.status) === '0' ? 'reactivated' : 'suspended'
-}
 
 /** A row that is to be written: as it is, and as it will be. */
 interface Step {
@@ -362,84 +265,4 @@ function staleBy({ restored }: Lot, courses: ReadonlyMap<RowOf, number>): StaleK
     }
   }
   return all()
-}
-
-/** What became of a lot, with names for people. */
-async function conclude(lot: Lot, courses: ReadonlyMap<RowOf, number>, now: number): Promise<Undone> {
-  const { ground, restored, left, unchanged } = lot
-  const changes: Partial<Record<UndoWord, number>> = {}
-  const unenrolled: PersonInCourse[] = []
-  for (const one of restored) {
-    if (one.word !== null) changes[one.word] = (changes[one.word] ?? 0) + 1
-    const courseId = courses.get(one)
-    if (one.word === 'unenrolled' && courseId !== undefined) {
-      unenrolled.push({ userId: Number(one.row.userid), courseId })
-    }
-  }
-  return {
-    applied: restored.length,
-    unchanged,
-    changes,
-    left: await describe(ground, left, courses),
-    unenrolled,
-    ...(ground.simulate || !ground.config.enrol.notifyTeachers ? {} : { moves: await findMoves(lot, courses, now) }),
-  }
-}
-
-/** The tables whose rows tell who is in a course, and as what. */
-const TOLD_TO_TEACHERS: ReadonlySet<string> = new Set(['user_enrolments', 'role_assignments', 'groups_members'])
-
-/** Where people stand in courses now, and stood before this lot: their enrolments now, with what the lot did to them reversed. */
-async function findMoves({ ground, restored }: Lot, courses: ReadonlyMap<RowOf, number>, now: number): Promise<Move[]> {
-  const people = new Map<string, PersonInCourse & { readonly done: Lot['restored'] }>()
-  for (const one of restored) {
-    const courseId = courses.get(one)
-    if (courseId === undefined || one.word === null || !TOLD_TO_TEACHERS.has(one.table)) continue
-    const userId = Number(one.row.userid)
-    const key = `${courseId}:${userId}`
-    const person = people.get(key) ?? { userId, courseId, done: [] }
-    people.set(key, person)
-    if (one.table === 'user_enrolments') person.done.push(one)
-  }
-  const enrolmentsOf = await findEnrolments(ground.moodle, [...people.values()])
-  return [...people.values()].map(({ userId, courseId, done }) => {
-    if (done.length === 0) return { userId, courseId }
-    const there = enrolmentsOf(userId, courseId)
-    const before = new Map(there.map(({ id, status, timeEnd }) => [id, { status, timeEnd }]))
-    for (const { row, did, word } of done) {
-      const id = idOf(row)
-      const status = Number(row.status)
-      const was = word === 'suspended' || word === 'reactivated' ? 1 - status : status
-      if (did === 'deleted') before.delete(id)
-      else before.set(id, { status: was, timeEnd: Number(row.timeend) })
-    }
-    const [was, is] = [standingOf(before.values(), now), standingOf(there, now)]
-    return was === is ? { userId, courseId } : { userId, courseId, was, is }
-  })
-}
-
-/** Memberships of people who have lost their last enrolment in the course by an undo, once all of it is done. */
-export async function findLeftMembers(
-  ground: Pick<UndoGround, 'moodle' | 'config' | 'simulate' | 'remembered'>,
-  people: readonly PersonInCourse[],
-): Promise<Left[]> {
-  const members = await findMembersWithoutEnrolment(ground, people)
-  const left = members.map(member => ({ ...member, code: 'member-without-enrolment' }) as const)
-  return describe(ground, left, await findCourses(ground.moodle, left))
-}
-
-async function describe(
-  ground: Pick<UndoGround, 'moodle' | 'config'>,
-  left: Lot['left'],
-  courses: ReadonlyMap<RowOf, number>,
-): Promise<Left[]> {
-  const names = await findNames(ground, left, courses)
-  return left.map(one => ({
-    table: one.table,
-    id: idOf(one.row),
-    code: one.code,
-    userId: one.row.userid === undefined ? null : Number(one.row.userid),
-    courseId: courses.get(one) ?? null,
-    args: { ...names.get(one)!, reason: one.reason ?? '' },
-  }))
 }

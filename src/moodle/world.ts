@@ -13,9 +13,6 @@ import {
   type Found,
   type Instance,
   type Observer,
-  type Participant,
-  participant,
-  type Role,
   type Site,
   type World,
 } from '../plan/world.ts'
@@ -23,7 +20,8 @@ import { type Moodle, select, table } from './connect.ts'
 import type { Consequence, Needs, Prepared } from './consequences/consequence.ts'
 import { linkedCourseIds } from './consequences/linked-courses.ts'
 import { groupOf } from './groups.ts'
-import { canBeEqual, equalityKeys, findByName } from './names.ts'
+import { canBeEqual, equalityKeys, findCourses, findRoles, findUsers, mapFound } from './names.ts'
+import { loadParticipants } from './participants.ts'
 import type { Settings } from './site.ts'
 
 /** What stays the same for all chunks of a run. */
@@ -123,62 +121,6 @@ function things<Thing>(found: ReadonlyMap<string, Found<Thing>>): Thing[] {
   const all: Thing[] = []
   for (const { thing } of found.values()) if (thing !== null) all.push(thing)
   return all
-}
-
-function mapFound<A, B>(found: ReadonlyMap<string, Found<A>>, map: (thing: A) => B): Map<string, Found<B>> {
-  const mapped = new Map<string, Found<B>>()
-  for (const [name, one] of found) {
-    if ('ambiguous' in one) mapped.set(name, one)
-    else mapped.set(name, { thing: map(one.thing), approximately: one.approximately })
-  }
-  return mapped
-}
-
-/** What looking names up takes. */
-export type NamesGround = Pick<Ground, 'moodle' | 'config' | 'settings'>
-
-/** Users who are not deleted; by username those of this host alone. @returns their ids, by name */
-export async function findUsers(
-  { moodle, config, settings }: NamesGround,
-  names: readonly string[],
-): Promise<Map<string, Found<number>>> {
-  const column = config.enrol.userIdentifier
-  const found =
-    column === 'username'
-      ? await findByName<[number, string]>(
-          moodle,
-          { table: 'user', column },
-          names,
-          [],
-          'deleted = 0 AND mnethostid = ?',
-          [Number(settings('', 'mnet_localhost_id') ?? 1)],
-        )
-      : await findByName<[number, string]>(moodle, { table: 'user', column }, names, [], 'deleted = 0')
-  return mapFound(found, ([id]) => id)
-}
-
-/** @returns the courses' ids, by name */
-export async function findCourses(
-  { moodle, config }: NamesGround,
-  names: readonly string[],
-): Promise<Map<string, Found<{ readonly id: number }>>> {
-  const column = config.enrol.courseIdentifier
-  const found = await findByName<[number, string]>(moodle, { table: 'course', column }, names)
-  return mapFound(found, ([id]) => ({ id }))
-}
-
-async function findRoles(moodle: Moodle, rows: readonly CommandRow[]): Promise<Map<string, Found<Role>>> {
-  const names = rows.map(row => row.role).filter(name => name !== '')
-  const found = await findByName<[number, string, string, number]>(
-    moodle,
-    { table: 'role', column: 'shortname' },
-    names,
-    [
-      'name',
-      `EXISTS (SELECT 1 FROM ${table(moodle, 'role_context_levels')} l WHERE l.roleid = ${table(moodle, 'role')}.id AND l.contextlevel = 50)`,
-    ],
-  )
-  return mapFound(found, ([id, shortname, name, inCourses]) => ({ id, shortname, name, inCourses: inCourses === 1 }))
 }
 
 /** Courses with their context and instances. Those that are remembered stay as they are. */
@@ -289,93 +231,6 @@ async function loadGroups(
     else if (!equal.includes(group)) equal.splice(equal.filter(({ id }) => id !== null).length, 0, group)
   }
   return keys
-}
-
-/** Who is what in which course: enrolments, roles in the course context, memberships. */
-async function loadParticipants(
-  moodle: Moodle,
-  world: World,
-  userIds: readonly number[],
-  courseIds: readonly number[],
-  withGroups: boolean,
-): Promise<void> {
-  if (userIds.length === 0 || courseIds.length === 0) return
-  const remembered = new Set(world.participants.values())
-  const fill = (course: Course, userId: number, add: (person: Participant) => void): void => {
-    const person = participant(world, course, userId)
-    if (!remembered.has(person)) add(person)
-  }
-  const courses = courseIds.map(id => world.coursesById.get(id)!)
-  const instances = new Map(courses.flatMap(course => course.instances).map(instance => [instance.id, instance]))
-  const byContext = new Map(
-    courses.flatMap(course => (course.context?.id == null ? [] : [[course.context.id, course]])),
-  )
-  const [enrolments, roles, memberships] = await Promise.all([
-    instances.size === 0
-      ? []
-      : select<[number, number, number, number, number, number, number, number, number]>(
-          moodle,
-          `SELECT id, enrolid, userid, status, timestart, timeend, modifierid, timecreated, timemodified
-             FROM ${table(moodle, 'user_enrolments')} WHERE userid IN (?) AND enrolid IN (?) ORDER BY id`,
-          [userIds, [...instances.keys()]],
-        ),
-    byContext.size === 0
-      ? []
-      : select<[number, number, number, number, string, number]>(
-          moodle,
-          `SELECT id, contextid, userid, roleid, component, itemid FROM ${table(moodle, 'role_assignments')}
-            WHERE userid IN (?) AND contextid IN (?) ORDER BY id`,
-          [userIds, [...byContext.keys()]],
-        ),
-    !withGroups
-      ? []
-      : // From the people to their groups: the other way round, every member of every group of these courses would be read.
-        select<[number, number, number, string, number, number, string, number]>(
-          moodle,
-          `SELECT STRAIGHT_JOIN m.id, m.groupid, m.userid, m.component, m.itemid, g.courseid, g.name, g.timemodified
-             FROM ${table(moodle, 'groups_members')} m JOIN ${table(moodle, 'groups')} g ON g.id = m.groupid
-            WHERE m.userid IN (?) AND g.courseid IN (?) ORDER BY m.id`,
-          [userIds, courseIds],
-        ),
-  ])
-  for (const [
-    id,
-    instanceId,
-    userId,
-    status,
-    timeStart,
-    timeEnd,
-    modifierId,
-    timeCreated,
-    timeModified,
-  ] of enrolments) {
-    const instance = instances.get(instanceId)!
-    fill(instance.course, userId, person =>
-      person.enrolments.add({
-        id,
-        fate: 'stored',
-        instance,
-        userId,
-        status,
-        timeStart,
-        timeEnd,
-        modifierId,
-        timeCreated,
-        timeModified,
-      }),
-    )
-  }
-  for (const [id, contextId, userId, roleId, component, itemId] of roles) {
-    const course = byContext.get(contextId)!
-    fill(course, userId, person => person.roles.add({ id, fate: 'stored', course, userId, roleId, component, itemId }))
-  }
-  for (const [id, groupId, userId, component, itemId, courseId, name, timeModified] of memberships) {
-    const course = world.coursesById.get(courseId)!
-    const group = groupOf(course, groupId, name, timeModified)
-    fill(course, userId, person =>
-      person.memberships.set(group, { id, fate: 'stored', group, userId, component, itemId }),
-    )
-  }
 }
 
 /** The first flag of each user who has one: the table has no unique key, and Moodle updates the first. */

@@ -1,7 +1,7 @@
 /** What an undo has done, as plain data, as text, as JSON and as a page: in the shape of other reports, as far as it goes. */
 import { onOneLine } from '../messages/one-line.ts'
 import { type Lang, localTime, say } from '../messages/say.ts'
-import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo.ts'
+import type { Left, LeftCode, Undone, UndoWord } from '../moodle/undo-outcome.ts'
 import { heading, leftOut, list, tiles } from './html.ts'
 import { html, PAGE_END, pageHead } from './html-text.ts'
 import { toJson } from './json.ts'

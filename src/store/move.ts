@@ -73,7 +73,7 @@ export async function copyInto(source: PathLike, directory: string, candidate: C
 
 /**
  * Moves from one file system to another. A crash before the last step leaves the file in both places, and who moved it must look
- * for that (`intake/scan.ts`); the other order would lose it.
+ * for that (`intake/left-overs.ts`); the other order would lose it.
  */
 async function moveAcross(source: PathLike, reserved: string): Promise<void> {
   const directory = dirname(reserved)

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Arrival, arrive } from './arrivals.ts'
+import { sha256Of } from './bytes.ts'
 import { replaceDurably } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { openFile } from './move.ts'
@@ -100,11 +101,13 @@ export async function queueUpload(store: Store, id: string, name: string, now: D
 
 /** @returns the SHA-256 of a file in hexadecimal; null: there is no such file */
 export async function sumOfFile(path: string): Promise<string | null> {
-  const handle = await openFile(path)
-  if (handle === null) return null
-  const hash = createHash('sha256')
-  await pipeline(handle.createReadStream(), hash)
-  return hash.digest('hex')
+  const file = await openFile(path)
+  if (file === null) return null
+  try {
+    return await sha256Of(file)
+  } finally {
+    await file.close()
+  }
 }
 
 export async function forget(store: Store, id: string): Promise<void> {
