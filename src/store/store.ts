@@ -1,5 +1,5 @@
 /** The store: its folders, and what a crash left in them. Where a file is tells what has become of it. */
-import { chmod, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { EXIT, Problem } from '../errors.ts'
 import { giveToOwnerOfFolder, removeLeftOvers } from './durable.ts'
@@ -151,6 +151,14 @@ async function removeForgottenOutcomes(running: string, now: Date): Promise<void
   }
 }
 
+/** Where root writes through somebody's link, it is they who say where; and what, by a file. @throws Problem 78 */
+async function refuseLinkOfOthers(path: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const stats = await lstat(path)
+  if (stats.isSymbolicLink() && stats.uid !== 0)
+    throw new Problem('store-link', { path, uid: stats.uid }, EXIT.configuration)
+}
+
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, FOLDER_MODE)
@@ -161,5 +169,6 @@ async function makeFolder(path: string): Promise<void> {
     if (!failedWith(error, 'EEXIST')) throw error
     // Is it a directory, or does a file bear its name?
     await stat(`${path}/.`)
+    await refuseLinkOfOthers(path)
   }
 }

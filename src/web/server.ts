@@ -55,6 +55,8 @@ const MOST_CONNECTIONS = 256
 const LONGEST_SILENCE = 60_000
 /** Milliseconds that one request may take: a large file over a slow line. */
 const LONGEST_REQUEST = 1_800_000
+/** Milliseconds in which a form without a file has to be there: who sends it byte by byte would keep others out. */
+const FORM_WITHIN = 10_000
 /** Milliseconds that who is still sending has to read the answer. */
 const ANSWER_WITHIN = 1_000
 /** Milliseconds until it is tried again to listen where somebody else does. */
@@ -189,8 +191,15 @@ async function registerPlugins(app: FastifyInstance, secret: string, origins: Or
   })
 }
 
-/** Who may ask for what: looked at before any part of the page hears of it. */
+/** Who may ask for what, and how long: looked at before any part of the page hears of it. */
 function admitVisitors(app: FastifyInstance, current: CurrentConfig, visitors: Visitors, origins: Origins): void {
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    if (raw.complete || routeOptions.config.checksToken) return
+    const timer = setTimeout(() => {
+      if (!raw.complete) raw.destroy()
+    }, FORM_WITHIN)
+    raw.once('close', () => clearTimeout(timer))
+  })
   app.addHook('onRequest', async (request, reply) => {
     request.lang = languageOf(request)
     void reply.header('cache-control', 'no-store')

@@ -212,6 +212,29 @@ describe('a login', () => {
     expect((await client.get('/login')).status).toBe(200)
   })
 
+  test('sent byte by byte over every connection that there may be keeps nobody out for long', async () => {
+    const served = await startPage(await newPageSite())
+    const { url, daemon } = served
+    const { port } = new URL(url)
+    const head = `POST /login HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 999\r\n\r\n`
+    const sockets = Array.from({ length: 256 }, () => connect(Number(port), '127.0.0.1').on('error', () => {}))
+    await Promise.all(sockets.map(socket => once(socket, 'connect')))
+    for (const socket of sockets) socket.write(head)
+    const dripping = setInterval(() => {
+      for (const socket of sockets) if (socket.writable) socket.write('a')
+    }, 500)
+    const isServed = (): Promise<boolean> =>
+      raw(`${url}/login`, {}).then(
+        status => status === 200,
+        () => false,
+      )
+    await until('the page to be kept out', async () => ((await isServed()) ? undefined : true))
+    await until('the page', async () => ((await isServed()) ? true : undefined), 20_000)
+    clearInterval(dripping)
+    for (const socket of sockets) socket.destroy()
+    expect(daemon.told('web-failed')).toEqual([])
+  })
+
   test('that is tried again and again from one address keeps nobody out who comes from another', async () => {
     const { url } = await startPage(await newPageSite())
     const client = newClient(url)
