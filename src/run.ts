@@ -23,8 +23,10 @@ import { beginReport, finishRun, isHeld, journalBytesOf, type Lease, migrateLedg
 import { withMoodleLock } from './moodle/lock.ts'
 import { probeTeachers } from './moodle/teachers.ts'
 import type { Recording } from './moodle/transaction.ts'
+import { probeWelcomeMails } from './moodle/welcome-mails.ts'
 import { tellAdministrators } from './notify/administrators.ts'
 import { tellTeachers } from './notify/teachers.ts'
+import { mailWelcomes } from './notify/welcomes.ts'
 import { watchDepartures } from './plan/departures.ts'
 import type { RowResult } from './plan/outcome.ts'
 import { checkpointed } from './recording.ts'
@@ -35,7 +37,7 @@ import { bytesOf } from './store/bytes.ts'
 import { putJournalAway, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
 import { READ_FILE } from './store/move.ts'
-import { releaseMails } from './store/outbox.ts'
+import { beginMails, releaseMails } from './store/outbox.ts'
 import { outcomesPath } from './store/running.ts'
 import type { Store } from './store/store.ts'
 
@@ -213,6 +215,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
       const facts = await loadFacts(moodle, ground.config)
       if (lease.state === 'running') {
         if (ground.config.enrol.notifyTeachers) await probeTeachers(moodle, facts.settings)
+        if (ground.config.enrol.welcomeMessages) await probeWelcomeMails(moodle, facts.settings)
         // Of a run that goes on, the guard has let all of it pass.
         const held = lease.last === null ? await holdIfNeeded(run, moodle, facts, lease) : null
         if (held !== null) {
@@ -246,7 +249,7 @@ async function applyAndRecord(run: Run, moodle: Moodle, now: Date): Promise<RunR
   }
 }
 
-/** Writes the reports of a run whose rows are all done, tells teachers, and ends it. */
+/** Writes the reports of a run whose rows are all done, composes its mails, and ends it. */
 async function reportAndFinish(
   run: Run,
   moodle: Moodle,
@@ -268,8 +271,14 @@ async function reportAndFinish(
   await writeReportFiles(files, report, outcomes.read, file, inspection.header!, ground)
   await request.onReport?.(report, outcomes.read)
   await finishRun(moodle, lease, 'finished', async () => {
-    if (ground.config.enrol.notifyTeachers && summary.applied > 0)
-      await tellTeachers(ground, moodle, { id, file: name, startedAt, isUndo: false }, outcomes.read())
+    const { notifyTeachers, welcomeMessages } = ground.config.enrol
+    const mails = await beginMails(ground.store, id)
+    if (notifyTeachers && summary.applied > 0)
+      await tellTeachers(ground, moodle, { id, file: name, startedAt, isUndo: false }, outcomes.read(), mails)
+    if (welcomeMessages && summary.changes.enrolled! > 0) {
+      const { settings, site } = facts
+      await mailWelcomes(ground, moodle, { settings, actorId: site.actorId }, lease, outcomes.read(), mails)
+    }
   })
   await releaseMails(ground.store, id)
   await putJournalAway(ground.store, id, journalBytes)

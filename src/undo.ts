@@ -26,7 +26,7 @@ import { countUndone, emptyUndoSummary, type UndoReport, type UndoSummary } from
 import { type RunGround, WAIT_FOR_OTHER_RUN } from './run.ts'
 import { type Journal, putJournalAway, type ReadChanges, readingJournal, withJournal } from './store/journals.ts'
 import { type Lines, withLines } from './store/lines.ts'
-import { cancelMails, releaseMails } from './store/outbox.ts'
+import { beginMails, cancelMails, releaseMails } from './store/outbox.ts'
 import { findInterrupted, findUndoable, type UndoableRun } from './undoable.ts'
 
 export interface UndoRequest {
@@ -160,7 +160,7 @@ async function takeBackAndRecord(undo: Undo, now: Date): Promise<UndoResult> {
     const told = { id, file: name, startedAt, isUndo: true }
     await finishRun(moodle, lease, 'finished', async () => {
       if (ground.config.enrol.notifyTeachers && undo.summary.applied > 0)
-        await tellTeachers(ground, moodle, told, outcomes.read())
+        await tellTeachers(ground, moodle, told, outcomes.read(), await beginMails(store, id))
     })
     if (undo.summary.failed === 0) await cancelMails(store, original.id, id)
     await releaseMails(store, id)

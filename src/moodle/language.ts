@@ -36,6 +36,7 @@ const ENGLISH: Readonly<Record<Component, Readonly<Record<string, string>>>> = {
     fullnamedisplay: '{$a->firstname} {$a->lastname}',
     guest: 'Guest',
     noneditingteacher: 'Non-editing teacher',
+    noreplyname: 'Do not reply to this email',
     welcometocourse: 'Welcome to {$a}',
   },
   role: {

@@ -41,7 +41,11 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   message_processors: ['SELECT'],
   message_providers: ['SELECT'],
   modules: ['SELECT'],
-  notifications: ['INSERT'],
+  // Not what else people are told.
+  notifications: [
+    'SELECT (id, useridfrom, useridto, contexturl, subject, fullmessage, fullmessagehtml, timecreated, component, eventtype)',
+    'INSERT',
+  ],
   quiz: ['SELECT'],
   quiz_attempts: ['SELECT', 'UPDATE'],
   quiz_overrides: ['SELECT'],
@@ -56,7 +60,7 @@ export const RIGHTS: Readonly<Record<string, readonly Right[]>> = {
   tool_monitor_subscriptions: ['SELECT', 'UPDATE'],
   // Not the password hashes, and whatever else is in there.
   user: [
-    'SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, auth, confirmed, suspended, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename)',
+    'SELECT (id, username, idnumber, email, mnethostid, deleted, lang, emailstop, mailformat, auth, confirmed, suspended, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename)',
   ],
   user_enrolments: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   user_lastaccess: ['SELECT', 'DELETE'],

@@ -40,11 +40,18 @@ export interface WelcomeTexts {
 /** The language and its files do not change within a run. */
 const languages = new WeakMap<Settings, Promise<Language>>()
 
-async function loadActorsLanguage({ moodle, config, settings, warn }: Needs, world: World): Promise<Language> {
-  const [actor] = await select<[string]>(moodle, `SELECT lang FROM ${table(moodle, 'user')} WHERE id = ?`, [
-    world.site.actorId,
-  ])
-  return loadLanguage(actor?.[0] || settings('', 'lang') || 'en', config, settings, warn)
+/** Loads the language of whom all is done in the name of. */
+export function loadActorsLanguage(
+  { moodle, config, settings, warn }: Pick<Needs, 'moodle' | 'config' | 'settings' | 'warn'>,
+  actorId: number,
+): Promise<Language> {
+  const load = async (): Promise<Language> => {
+    const [actor] = await select<[string]>(moodle, `SELECT lang FROM ${table(moodle, 'user')} WHERE id = ?`, [actorId])
+    return loadLanguage(actor?.[0] || settings('', 'lang') || 'en', config, settings, warn)
+  }
+  const loading = languages.get(settings) ?? load()
+  languages.set(settings, loading)
+  return loading
 }
 
 /**
@@ -60,9 +67,7 @@ export async function loadWelcomeTexts(
   recipients: readonly Recipient[],
 ): Promise<(occasion: Occasion) => WelcomeTexts> {
   const { moodle, config, settings, warn } = needs
-  const loading = languages.get(settings) ?? loadActorsLanguage(needs, world)
-  languages.set(settings, loading)
-  const language = await loading
+  const language = await loadActorsLanguage(needs, world.site.actorId)
   const roleName = await loadRoleNames(
     moodle,
     courses.flatMap(({ context }) => context?.id ?? []),

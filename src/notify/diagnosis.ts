@@ -8,10 +8,11 @@ import { openTransport } from './transport.ts'
 
 export async function diagnoseMail(config: Config): Promise<Finding[]> {
   const { admins } = config.mail
-  if (!config.enrol.notifyTeachers && admins.length === 0) return [ok('mail-not-wanted')]
+  const { notifyTeachers, welcomeMessages } = config.enrol
+  if (!notifyTeachers && !welcomeMessages && admins.length === 0) return [ok('mail-not-wanted')]
   const others = [
     ...(admins.length === 0 ? [warning('mail-no-admins')] : []),
-    ...(config.moodle.wwwroot === null && config.enrol.notifyTeachers ? [warning('mail-no-links')] : []),
+    ...(config.moodle.wwwroot === null && notifyTeachers ? [warning('mail-no-links')] : []),
   ]
   let settings: MailSettings
   try {

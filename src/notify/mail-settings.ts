@@ -58,7 +58,7 @@ export function mailSettings(
   }
 }
 
-const isAddress = (text: string): boolean => /^[^\s@<>]+@[^\s@<>]+$/.test(text)
+export const isAddress = (text: string): boolean => /^[^\s@<>]+@[^\s@<>]+$/.test(text)
 
 /** The domain of the site stands in for an address that Moodle does not have either. */
 function noReplyAddress(configured: string, wwwroot: string | null): string {

@@ -14,7 +14,7 @@ import { loadTeachers, type Teacher } from '../moodle/teachers.ts'
 import { formatString, fullName, type PersonNames } from '../moodle/text.ts'
 import { gatherMoves, type Move, NET_MOVES, type NetMove, type NetMoves } from '../plan/moves.ts'
 import type { RunGround } from '../run.ts'
-import { beginMails, type Mail, type MailsOfRun } from '../store/outbox.ts'
+import type { Mail, MailsOfRun, NamedMail } from '../store/outbox.ts'
 import { type CourseNews, courseLetter, type PersonNews, subjectOf, TOLD_BY_NAME } from './course-letter.ts'
 import { letterAsFragment, letterAsHtml, letterAsText } from './letter.ts'
 import { hostOf } from './mail-settings.ts'
@@ -31,9 +31,6 @@ export interface ToldRun {
 /** Courses whose people are loaded together. */
 const COURSES = 50
 
-/** Files that are written side by side: each waits for the disk. */
-const WRITTEN_TOGETHER = 16
-
 /**
  * Composes the mails of a run, which are sent once it has ended (`releaseMails`), and writes the notifications.
  * In the transaction in which the run ends; done again, it comes to the same.
@@ -44,9 +41,9 @@ export async function tellTeachers(
   moodle: Moodle,
   run: ToldRun,
   outcomes: AsyncIterable<{ readonly moves?: readonly Move[] }>,
+  mails: MailsOfRun,
 ): Promise<void> {
-  const { config, store, log } = ground
-  const mails = await beginMails(store, run.id)
+  const { config, log } = ground
   const net = gatherMoves()
   for await (const { moves = [] } of outcomes) for (const move of moves) net.add(move)
   const courseIds = net.courseIds()
@@ -109,7 +106,7 @@ async function tellCourses(
   )
   const tiesOf = await loadTies(moodle, shown)
   const bells: Bell[] = []
-  const written: { readonly name: string; readonly mail: Mail }[] = []
+  const written: NamedMail[] = []
   const contextIds = courses.flatMap(({ names }) => names.contextId ?? [])
   for (const [code, inLanguage] of byLanguage(courses, settings)) {
     const language = await languageOf(telling, code)
@@ -123,10 +120,7 @@ async function tellCourses(
       }
     }
   }
-  for (let from = 0; from < written.length; from += WRITTEN_TOGETHER) {
-    const some = written.slice(from, from + WRITTEN_TOGETHER)
-    await Promise.all(some.map(({ name, mail }) => mails.write(name, mail)))
-  }
+  await mails.write(written)
   await ringBells(moodle, bells, ground.config.moodle.noReplyUserId ?? NO_REPLY_USER, now)
   return { mails: written.length, notifications: bells.length }
 }

@@ -133,7 +133,7 @@ function messageOf(
     to: { name: oneLine(mail.to.name), address },
     subject: oneLine(`${subjectPrefix} ${mark}${mail.subject}`),
     text: mail.text,
-    html: mail.html,
+    ...(mail.html === null ? {} : { html: mail.html }),
     headers: {
       // RFC 3834; the other is Exchange's. Nobody's absence is to be told to an address that nobody reads.
       'Auto-Submitted': 'auto-generated',

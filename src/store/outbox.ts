@@ -23,29 +23,42 @@ export interface Mail {
   readonly fromName: string
   readonly subject: string
   readonly text: string
-  readonly html: string
+  /** null: as text only. */
+  readonly html: string | null
   /** Whether it is for administrators: that one of these cannot be delivered is not told to them by another. */
   readonly isNotice: boolean
 }
 
 const ENDING = '.json'
 
+/** What the names of welcome messages begin with: an undo, which has none itself, takes them back. */
+export const WELCOME_NAME = 'welcome-'
+
+/** Files that are written side by side: each waits for the disk. */
+const WRITTEN_TOGETHER = 16
+
 /** What the mails of a run are written with, while it is being reported. */
 export interface MailsOfRun {
-  /** @param name tells this mail from the others of the run, and is the same when it is written again */
-  readonly write: (name: string, mail: Mail) => Promise<void>
+  readonly write: (mails: readonly NamedMail[]) => Promise<void>
+}
+
+export interface NamedMail {
+  /** Tells this mail from the others of the run, and is the same when it is written again. */
+  readonly name: string
+  readonly mail: Mail
 }
 
 /** Begins the mails of a run; what an earlier try has left of them goes. */
 export async function beginMails(store: Store, run: string): Promise<MailsOfRun> {
   const folder = folderOf(store, run)
   await rm(folder, { recursive: true, force: true })
-  let isThere = false
   return {
-    write: async (name, mail) => {
-      if (!isThere) await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-      isThere = true
-      await write(join(folder, checkName(name + ENDING)), mail)
+    write: async mails => {
+      if (mails.length > 0) await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
+      for (let from = 0; from < mails.length; from += WRITTEN_TOGETHER) {
+        const some = mails.slice(from, from + WRITTEN_TOGETHER)
+        await Promise.all(some.map(({ name, mail }) => write(join(folder, checkName(name + ENDING)), mail)))
+      }
     },
   }
 }
@@ -63,25 +76,25 @@ export async function releaseMails(store: Store, run: string): Promise<void> {
 
 /**
  * Takes the mails of a run and those of the run that has taken all of it back out, where neither has been sent: who would read
- * both is told neither. While mails are being sent, nothing is done. To be called before the latter's are let go.
+ * both is told neither, and nobody is welcomed where they are no more. While mails are being sent, nothing is done. To be
+ * called before the latter's are let go.
  */
 export async function cancelMails(store: Store, original: string, undo: string): Promise<void> {
   const of = join(store.folder.outbox, checkName(original))
-  const names = await namesIn(folderOf(store, undo))
-  if (names.length === 0 || (await namesIn(of)).length === 0) return
+  if ((await namesIn(of)).length === 0) return
   const release = await lockOutbox(store)
   if (release === null) return
   try {
-    const waiting = new Set(await namesIn(of))
-    for (const name of names) {
-      if (!waiting.has(name)) continue
+    const told = new Set(await namesIn(folderOf(store, undo)))
+    for (const name of await namesIn(of)) {
+      if (!told.has(name) && !name.startsWith(WELCOME_NAME)) continue
       // In this order: after a crash in between somebody hears of an end without its beginning, and not of what is no more.
       await removeMail(store, join(of, name))
       await remove(join(folderOf(store, undo), name))
     }
     await rmdir(folderOf(store, undo))
   } catch (error) {
-    if (!failedWith(error, 'ENOTEMPTY')) throw error
+    if (!failedWith(error, 'ENOTEMPTY', 'ENOENT')) throw error
   } finally {
     await release()
   }

@@ -175,7 +175,7 @@ describe('the outbox', () => {
     const { report } = await runFile(school, file)
     const all = await ground()
     for (const run of [report.run, 'another', 'young', 'going-on']) {
-      await (await beginMails(all.store, run)).write('mail', one(run))
+      await (await beginMails(all.store, run)).write([{ name: 'mail', mail: one(run) }])
     }
     await writeFile(join(all.store.folder.running, 'going-on.json'), '{}')
     const then = new Date(Date.now() - 3_600_000)

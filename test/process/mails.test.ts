@@ -201,13 +201,13 @@ describe('a daemon that is killed while it reports', () => {
     ['after it is committed, and nobody has heard', 'COMMIT', true],
   ] as const
 
-  test.each(steps)('%s: everybody is told once, by mail and in Moodle', async (_, statement, isAfter) => {
+  test.each(steps)('%s: everybody is told once, by mail and in Moodle, and who is new welcomed once', async (_, statement, isAfter) => {
     const server = await startMailServer()
     const site = await newMailSite(server)
     const wire = await newWire(site.school)
     const config = await site.school.writeConfig({
       moodle: { database: wire.database },
-      enrol: { notifyTeachers: true },
+      enrol: { notifyTeachers: true, welcomeMessages: true },
       mail: { smtp: `smtp://127.0.0.1:${server.port}` },
       intake: { stableFor: '100ms' },
       log: { level: 'debug' },
@@ -231,8 +231,9 @@ describe('a daemon that is killed while it reports', () => {
     await allAreThere(server)
     await concluded(second)
     await isEmpty(site)
-    expect(recipients(server)).toEqual(EVERYBODY)
-    expect(await site.school.query('SELECT id FROM {message_popup_notifications}')).toHaveLength(EVERYBODY.length)
+    const told = [...EVERYBODY, 'rose.mitchell@school.example'].sort()
+    expect(recipients(server)).toEqual(told)
+    expect(await site.school.query('SELECT id FROM {message_popup_notifications}')).toHaveLength(told.length)
     expect(await readdir(join(site.store, 'running'))).not.toContainEqual(expect.stringMatching(/mails$/))
     expect(await second.end()).toBe(0)
   })

@@ -1,6 +1,6 @@
 /**
  * The course welcome message: what Moodle tells who has been enrolled by `manual` or `self`, as a notification with its popup.
- * Only where `enrol.welcomeMessages` is on. The mail that Moodle would send with it is none of the database's affair.
+ * Only where `enrol.welcomeMessages` is on. The mail that goes with it is composed when the run ends (`notify/welcomes.ts`).
  */
 import { raise } from '../../plan/operations.ts'
 import {
@@ -18,6 +18,7 @@ import { loadContacts } from '../contacts.ts'
 import { loadSystemContext } from '../contexts.ts'
 import { isTrue, loadOutputs } from '../message-outputs.ts'
 import { phpTrim } from '../text.ts'
+import { WELCOME, WELCOME_PROVIDER } from '../welcome-mails.ts'
 import { loadWelcomeTexts, type Recipient } from '../welcome-texts.ts'
 import { idOf, writable } from '../write.ts'
 import type { Consequence, Needs } from './consequence.ts'
@@ -29,8 +30,6 @@ const FROM_NO_REPLY = 3
 
 /** `FORMAT_MARKDOWN` */
 const MARKDOWN = 4
-
-const PROVIDER = 'moodle_enrolcoursewelcomemessage'
 
 /** An instance that sends messages. */
 interface Sending {
@@ -58,14 +57,14 @@ interface Popup extends Stored {
 export const welcomeMessage: Consequence = {
   name: 'welcome-message',
   follows: 'enrol_plugin::send_course_welcome_message_to_user, message_send (Moodle 4.4 and later)',
-  does: 'where enrol.welcomeMessages is true, writes the course welcome message to who is newly enrolled by manual or self, and its popup, as the method in the course and the person’s preferences have it; a text with HTML comes close to what Moodle makes of it; the mail is not sent',
+  does: 'where enrol.welcomeMessages is true, writes the course welcome message to who is newly enrolled by manual or self, its popup, and its mail, as the method in the course and the person’s preferences have it; a text with HTML comes close to what Moodle makes of it; the mail is sent once the run has ended',
   prepare: async (needs, world) => {
     const { moodle, config, settings, rows, courseIds, userIds } = needs
     if (!config.enrol.welcomeMessages || userIds.length === 0) return null
     const enrols = rows.some(
       ({ command, method }) => (command === 'add' || command === 'shift') && (method === 'manual' || method === 'self'),
     )
-    if (!enrols || isTrue(settings('message', `${PROVIDER}_disable`)) || !(await hasProvider(moodle))) return null
+    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle))) return null
     const sending = await loadSending(needs)
     if (sending.size === 0) return null
 
@@ -80,7 +79,7 @@ export const welcomeMessage: Consequence = {
       userIds,
     )
     const recipients = await loadRecipients(moodle, userIds)
-    const outputsOf = await loadOutputs(moodle, settings, PROVIDER, userIds)
+    const outputsOf = await loadOutputs(moodle, settings, WELCOME_PROVIDER, userIds)
     const texts = [...sending.values()].flatMap(({ text }) => text ?? [])
     const textsOf = await loadWelcomeTexts(needs, world, courses, texts, [...recipients.values()])
     const system = await loadSystemContext(moodle)
@@ -132,8 +131,8 @@ export const welcomeMessage: Consequence = {
             ...textsOf(notification),
             fullmessageformat: MARKDOWN,
             smallmessage: null,
-            component: 'moodle',
-            eventtype: 'enrolcoursewelcomemessage',
+            component: WELCOME.component,
+            eventtype: WELCOME.name,
             timeread: notification.isRead ? world.now : null,
             timecreated: world.now,
             customdata: null,
@@ -153,7 +152,8 @@ export const welcomeMessage: Consequence = {
 async function hasProvider(moodle: Moodle): Promise<boolean> {
   const [provider] = await select(
     moodle,
-    `SELECT 1 FROM ${table(moodle, 'message_providers')} WHERE component = 'moodle' AND name = 'enrolcoursewelcomemessage'`,
+    `SELECT 1 FROM ${table(moodle, 'message_providers')} WHERE component = ? AND name = ?`,
+    [WELCOME.component, WELCOME.name],
   )
   return provider !== undefined
 }
