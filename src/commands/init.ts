@@ -230,8 +230,12 @@ async function write(path: string, text: string, config: Config | null): Promise
     })
     // Only root can give a file to a group that is not its own.
     if (uid === 0 && dataroot !== undefined) {
-      await chown(temporary, uid, dataroot.gid)
-      if (made !== undefined) await chown(folder, uid, dataroot.gid)
+      // Where only the owner of the data folder was set (chown -R www-data, as Moodle's documentation has it), its group is
+      // root's, which the daemon is not in: the folder of the configuration may name a better one, as our tmpfiles.d does.
+      const gid = dataroot.gid === 0 ? (await stat(folder)).gid : dataroot.gid
+      const owner = gid === 0 ? dataroot.uid : uid
+      await chown(temporary, owner, gid)
+      if (made !== undefined) await chown(folder, owner, gid)
     }
     if (!(await giveName(temporary, path))) {
       await rm(temporary)

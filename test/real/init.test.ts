@@ -314,3 +314,21 @@ test.runIf(process.getuid?.() === 0)('written by root, it can be read by the gro
   expect(await stat(join(school.folder, 'etc', 'moodle-syncd'))).toMatchObject({ uid: 0, gid: 12_346 })
   expect((await stat(join(school.folder, 'etc'))).gid).toBe(0)
 })
+
+test.runIf(process.getuid?.() === 0)(
+  'written by root, it can be read where the data folder is of the group root',
+  async () => {
+    const school = await freshSchool()
+    await chown(school.dataroot, 12_345, 0)
+    await chmod(school.folder, 0o755)
+    const php = await configPhpOf(school)
+    // The folder is there already, as systemd-tmpfiles makes it; or it is not.
+    await mkdir(join(school.folder, 'etc'))
+    await chown(join(school.folder, 'etc'), 0, 12_346)
+    await run(join(school.folder, 'etc', 'config.yaml'), php)
+    expect(await stat(join(school.folder, 'etc', 'config.yaml'))).toMatchObject({ uid: 0, gid: 12_346 })
+    await run(join(school.folder, 'made', 'config.yaml'), php)
+    expect(await stat(join(school.folder, 'made', 'config.yaml'))).toMatchObject({ uid: 12_345, gid: 0 })
+    expect(await stat(join(school.folder, 'made'))).toMatchObject({ uid: 12_345, gid: 0 })
+  },
+)
