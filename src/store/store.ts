@@ -59,6 +59,16 @@ export const MAILS = '.mails'
 
 const FORGOTTEN_AFTER_MS = 86_400_000
 
+/** What is wrong where a part of an open store is gone, or cannot be used any more; null: the error is of something else. */
+export function storeProblem(error: unknown, { directory }: Store): Problem | null {
+  if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'EIO')) return null
+  const { path, message } = error as NodeJS.ErrnoException
+  const isInside = path !== undefined && (path === directory || path.startsWith(`${directory}/`))
+  return isInside
+    ? new Problem('store-unusable', { directory: path, reason: message }, EXIT.configuration, error)
+    : null
+}
+
 /**
  * Opens a store, making what is missing of it, but not the directory that it lies in.
  *

@@ -98,7 +98,6 @@ export function enrolmentRoutes(page: Page): void {
       sum: read.sum,
       whyNot,
       fault: entered?.fault ?? null,
-      faults: [...(entered?.faults ?? [])],
       waitingForRestart: current.waitingForRestart(),
       counts: await counts(),
       groups: GROUPS.map(({ name, controls }) => ({

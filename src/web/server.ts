@@ -16,6 +16,7 @@ import type { Listen } from '../config/kinds.ts'
 import { EXIT, Problem } from '../errors.ts'
 import { explain } from '../messages/explain.ts'
 import { LANGUAGES, type Lang, say } from '../messages/say.ts'
+import { storeProblem } from '../store/store.ts'
 import { enrolmentRoutes } from './enrolments.ts'
 import { fileRoutes } from './files.ts'
 import type { PageGround } from './ground.ts'
@@ -108,7 +109,7 @@ function addressOf(app: FastifyInstance, { host }: Listen): string {
 }
 
 async function buildPage(ground: PageGround): Promise<FastifyInstance> {
-  const { current, log } = ground
+  const { current } = ground
   const origins = originsOf(current.value.web)
   const secret = await openSecret(ground.store)
   const visitors = openVisitors(ground, secret, origins)
@@ -131,7 +132,7 @@ async function buildPage(ground: PageGround): Promise<FastifyInstance> {
   answerBeforeTheEnd(app)
 
   const show = viewer(ground, origins)
-  app.setErrorHandler((error: FastifyError, request, reply) => tellError(show, log, error, request, reply))
+  app.setErrorHandler((error: FastifyError, request, reply) => tellError(show, ground, error, request, reply))
   app.setNotFoundHandler((request, reply) => {
     void reply.code(404)
     return show(request, reply, 'problem', { title: 'web.not-found', sentence: null })
@@ -231,16 +232,18 @@ function languageOf({ cookies, headers }: FastifyRequest): Lang {
 
 async function tellError(
   show: View,
-  log: PageGround['log'],
+  { log, store }: PageGround,
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<string> {
   const refused = asRefusal(error)
-  const problem = error instanceof Problem ? error : null
-  if (refused === null && problem === null) {
+  const problem = error instanceof Problem ? error : storeProblem(error, store)
+  if (refused === null && problem !== error) {
     const { method, routeOptions } = request
     log.error({ event: 'web-failed', method, route: routeOptions.url, err: error }, 'a page failed')
+  }
+  if (refused === null && problem === null) {
     void reply.code(500)
     return show(request, reply, 'problem', { title: 'web.failed', sentence: null })
   }

@@ -1,6 +1,6 @@
 /** The page beside what else the daemon does: a crash, maintenance, a port that is taken, a configuration that it may not write. */
 import { once } from 'node:events'
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -133,6 +133,13 @@ test('a held file is approved of as it was reported, and not as somebody has mad
   await until('both to be held', async () =>
     (await readdir(join(site.store, 'held'))).length === 2 ? true : undefined,
   )
+  // Without a folder of its store the page says which, and is no bug; with it again, all is well.
+  await rename(join(site.store, 'reports'), join(site.store, 'elsewhere'))
+  const without = await client.get('/runs')
+  expect(without.status).toBe(503)
+  expect(await without.text()).toContain(`The store ${join(site.store, 'reports')} cannot be used`)
+  await rename(join(site.store, 'elsewhere'), join(site.store, 'reports'))
+  expect((await client.get('/runs')).status).toBe(200)
   await appendFile(join(site.store, 'held', 'one.csv'), 'del;BIO-2;E1005;;manual\n')
   const refused = await client.post('/held/approve', { name: 'one.csv' })
   expect(refused.status).toBe(409)
