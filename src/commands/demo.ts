@@ -15,6 +15,7 @@ import { createDatabase, loadSchool, type Participant, participants } from '../d
 import { type PrivateServer, startServer } from '../demo/server.ts'
 import { EXIT, type ExitStatus, type MessageArguments, Problem } from '../errors.ts'
 import { type Lang, say } from '../messages/say.ts'
+import type { Mail } from '../store/outbox.ts'
 import type { CommandContext } from './context.ts'
 
 const PREFIX = 'mdl_'
@@ -22,6 +23,8 @@ const COURSE = 'BIO-2'
 const FILE = 'enrols.csv'
 /** That of the school, in its `config.timezone`. */
 const TIME_ZONE = 'Europe/Paris'
+/** Where nothing listens. */
+const NO_MAIL_SERVER = 'smtp://127.0.0.1:1'
 /** Milliseconds; as a rule the report is there after one second. */
 const LONGEST_WAIT = 20_000
 const LONGEST_STOP = 5_000
@@ -93,6 +96,10 @@ async function show(context: CommandContext, tell: Tell, server: PrivateServer, 
       const after = await participants(connection, PREFIX, COURSE)
       tell('demo.after', { course: COURSE, number: after.length })
       stdout.write(table(context, before, after))
+      const { to, subject, text } = await mailIn(join(store, 'outbox'), lang, stop)
+      tell('demo.mail', { name: to.name, subject })
+      // Without its foot.
+      stdout.write(indented(text.split('\n-- \n', 1)[0]!))
       tell('demo.archived', { path: archived })
     })
   } finally {
@@ -152,12 +159,22 @@ async function whenFileIn(folder: string, ending: string, signal: AbortSignal): 
   }
 }
 
+/** The mail to a teacher who reads this language. It waits there, since no mail server can be reached. */
+async function mailIn(outbox: string, lang: Lang, signal: AbortSignal): Promise<Mail> {
+  const ofRun = await whenFileIn(outbox, '', signal)
+  const paths = (await readdir(ofRun)).map(name => join(ofRun, name))
+  const mails = await Promise.all(paths.map(async path => JSON.parse(await readFile(path, 'utf8')) as Mail))
+  return mails.find(({ fromName }) => fromName === say(lang, 'mail.sender')) ?? mails[0]!
+}
+
 function configuration(server: PrivateServer, dataroot: string): string {
   const { socketPath, user, password } = server
   return stringify({
     moodle: { dataroot, database: { socketPath, name: 'moodle', user, password, prefix: PREFIX } },
-    enrol: { courseIdentifier: 'shortname', userIdentifier: 'idnumber', notifyTeachers: false },
+    enrol: { courseIdentifier: 'shortname', userIdentifier: 'idnumber' },
     intake: { stableFor: '300ms' },
+    // Nobody is written to: what is due stays in the outbox.
+    mail: { smtp: NO_MAIL_SERVER },
     web: { listen: null },
   })
 }

@@ -12,8 +12,8 @@ const folderIn = (stdout: string): string => dirname(/--config (\S+)/.exec(stdou
 
 describe('moodle-syncd demo', () => {
   test.each([
-    ['en', ['Why rows failed', 'README', 'Enrolment', 'suspended']],
-    ['fr', ['Causes des échecs', 'README', 'Inscription', 'suspendue']],
+    ['en', ['Why rows failed', 'README', 'Enrolment', 'suspended', 'Your course has changed: 2 arrivals']],
+    ['fr', ['Causes des échecs', 'README', 'Inscription', 'suspendue', 'Votre cours a changé : 2 arrivées']],
   ])('shows in %s what a file does, and leaves nothing behind', async (lang, words) => {
     const { stdout, stderr, status } = await moodleSyncd(['demo', '--lang', lang])
     expect(stderr).toBe('')
