@@ -64,7 +64,8 @@ export const welcomeMessage: Consequence = {
     const enrols = rows.some(
       ({ command, method }) => (command === 'add' || command === 'shift') && (method === 'manual' || method === 'self'),
     )
-    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle))) return null
+    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle)))
+      return null
     const sending = await loadSending(needs)
     if (sending.size === 0) return null
 
