@@ -1,7 +1,7 @@
 /** What is told of people in courses, to their teachers: who they are, their roles and groups, from when to when. Reads only. */
 import { type Moodle, select, table } from './connect.ts'
 import { type FoundEnrolment, findEnrolments } from './enrolled.ts'
-import type { PersonNames } from './text.ts'
+import { type NameValues, nameColumns, namesIn, type PersonNames } from './text.ts'
 
 export interface CourseNames {
   readonly shortname: string
@@ -26,24 +26,13 @@ const IDS = 5_000
 /** @returns by id, those people that there are */
 export async function loadPersonNames(moodle: Moodle, userIds: readonly number[]): Promise<Map<number, PersonNames>> {
   const names = new Map<number, PersonNames>()
-  type Name = string | null
   for (let from = 0; from < userIds.length; from += IDS) {
-    const rows = await select<[number, Name, Name, Name, Name, Name, Name]>(
+    const rows = await select<[number, ...NameValues]>(
       moodle,
-      `SELECT id, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename
-         FROM ${table(moodle, 'user')} WHERE id IN (?)`,
+      `SELECT u.id, ${nameColumns('u')} FROM ${table(moodle, 'user')} u WHERE u.id IN (?)`,
       [userIds.slice(from, from + IDS)],
     )
-    for (const [id, first, last, firstPhonetic, lastPhonetic, middle, alternate] of rows) {
-      names.set(id, {
-        firstname: first ?? '',
-        lastname: last ?? '',
-        firstnamephonetic: firstPhonetic ?? '',
-        lastnamephonetic: lastPhonetic ?? '',
-        middlename: middle ?? '',
-        alternatename: alternate ?? '',
-      })
-    }
+    for (const [id, ...own] of rows) names.set(id, namesIn(own))
   }
   return names
 }

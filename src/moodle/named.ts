@@ -1,4 +1,4 @@
-/** Whom and which course a person means, who names them on the command line. Reads only. */
+/** Whom and which course a person means, by what they have typed: on the command line, or on the page. Reads only. */
 import type { Config } from '../config/config.ts'
 import type { Found } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'

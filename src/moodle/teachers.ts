@@ -2,7 +2,7 @@
 import { type Moodle, select, table } from './connect.ts'
 import { isTrue, loadOutputs } from './message-outputs.ts'
 import type { Settings } from './site.ts'
-import type { PersonNames } from './text.ts'
+import { type NameValues, nameColumns, namesIn, type PersonNames } from './text.ts'
 
 /**
  * The kind of message that people and sites have settings for. Every Moodle has this one, without a capability that it needs, and
@@ -42,11 +42,9 @@ export async function loadTeachers(
   const hasProvider = await isProviderThere(moodle)
   if (courseIds.length === 0 || (hasProvider && isTrue(settings('message', `${preferenceBase}_disable`))))
     return teachers
-  type Name = string | null
-  const rows = await select<[number, number, string, number, string, string, Name, Name, Name, Name, Name, Name]>(
+  const rows = await select<[number, number, string, number, string, string, ...NameValues]>(
     moodle,
-    `SELECT DISTINCT c.instanceid, u.id, u.email, u.emailstop, u.lang, u.auth, u.firstname, u.lastname,
-            u.firstnamephonetic, u.lastnamephonetic, u.middlename, u.alternatename
+    `SELECT DISTINCT c.instanceid, u.id, u.email, u.emailstop, u.lang, u.auth, ${nameColumns('u')}
        FROM ${table(moodle, 'context')} c
        JOIN ${table(moodle, 'role_assignments')} ra ON ra.contextid = c.id
        JOIN ${table(moodle, 'role')} r ON r.id = ra.roleid AND r.archetype = 'editingteacher'
@@ -65,35 +63,14 @@ export async function loadTeachers(
     ? await loadOutputs(moodle, settings, preferenceBase, userIds, OUTPUTS_BY_DEFAULT)
     : // That plugin was removed from this Moodle: nobody has settings for it, and no notification of its kind can be shown.
       (_: number, emailStopped: boolean) => (emailStopped ? [] : ['email'])
-  for (const [
-    courseId,
-    id,
-    email,
-    emailStop,
-    language,
-    auth,
-    first,
-    last,
-    firstPhonetic,
-    lastPhonetic,
-    middle,
-    other,
-  ] of rows) {
+  for (const [courseId, id, email, emailStop, language, auth, ...own] of rows) {
     const outputs = outputsOf(id, emailStop === 1)
     const wantsMail = outputs.includes('email') && auth !== 'nologin'
     const wantsBell = outputs.includes('popup')
     if (!wantsMail && !wantsBell) continue
-    const names = {
-      firstname: first ?? '',
-      lastname: last ?? '',
-      firstnamephonetic: firstPhonetic ?? '',
-      lastnamephonetic: lastPhonetic ?? '',
-      middlename: middle ?? '',
-      alternatename: other ?? '',
-    }
-    const own = teachers.get(courseId) ?? []
-    teachers.set(courseId, own)
-    own.push({ id, email, language, names, wantsMail, wantsBell })
+    const inCourse = teachers.get(courseId) ?? []
+    teachers.set(courseId, inCourse)
+    inCourse.push({ id, email, language, names: namesIn(own), wantsMail, wantsBell })
   }
   return teachers
 }

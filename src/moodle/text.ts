@@ -82,6 +82,16 @@ const NAME_FIELDS = [
 
 export type PersonNames = Readonly<Record<(typeof NAME_FIELDS)[number], string>>
 
+/** The columns of `user` with them, for a SELECT whose rows end with what `namesIn` takes. @param alias of the table */
+export const nameColumns = (alias: string): string => NAME_FIELDS.map(field => `${alias}.${field}`).join(', ')
+
+/** What those columns hold, in their order. */
+export type NameValues = (string | null)[]
+
+/** The names in these columns. */
+export const namesIn = (values: Readonly<NameValues>): PersonNames =>
+  Object.fromEntries(NAME_FIELDS.map((field, at) => [field, values[at] ?? ''])) as PersonNames
+
 /**
  * `fullname`: a person's name as the site shows it.
  * @param template `config.fullnamedisplay`: the names of fields in their order

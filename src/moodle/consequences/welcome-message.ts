@@ -17,7 +17,7 @@ import { type Moodle, select, table } from '../connect.ts'
 import { loadContacts } from '../contacts.ts'
 import { loadSystemContext } from '../contexts.ts'
 import { isTrue, loadOutputs } from '../message-outputs.ts'
-import { phpTrim } from '../text.ts'
+import { type NameValues, nameColumns, namesIn, phpTrim } from '../text.ts'
 import { WELCOME, WELCOME_PROVIDER } from '../welcome-mails.ts'
 import { loadWelcomeTexts, type Recipient } from '../welcome-texts.ts'
 import { idOf, writable } from '../write.ts'
@@ -64,7 +64,8 @@ export const welcomeMessage: Consequence = {
     const enrols = rows.some(
       ({ command, method }) => (command === 'add' || command === 'shift') && (method === 'manual' || method === 'self'),
     )
-    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle))) return null
+    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle)))
+      return null
     const sending = await loadSending(needs)
     if (sending.size === 0) return null
 
@@ -177,24 +178,14 @@ async function loadSending({ moodle, courseIds }: Needs): Promise<Map<number, Se
 }
 
 async function loadRecipients(moodle: Moodle, userIds: readonly number[]): Promise<Map<number, Recipient>> {
-  type Name = string | null
-  const rows = await select<[number, string, number, Name, Name, Name, Name, Name, Name]>(
+  const rows = await select<[number, string, number, ...NameValues]>(
     moodle,
-    `SELECT id, email, emailstop, firstname, lastname, firstnamephonetic, lastnamephonetic, middlename, alternatename
-       FROM ${table(moodle, 'user')} WHERE id IN (?)`,
+    `SELECT u.id, u.email, u.emailstop, ${nameColumns('u')} FROM ${table(moodle, 'user')} u WHERE u.id IN (?)`,
     [userIds],
   )
   const recipients = new Map<number, Recipient>()
-  for (const [id, email, emailStop, first, last, firstPhonetic, lastPhonetic, middle, alternate] of rows) {
-    const names = {
-      firstname: first ?? '',
-      lastname: last ?? '',
-      firstnamephonetic: firstPhonetic ?? '',
-      lastnamephonetic: lastPhonetic ?? '',
-      middlename: middle ?? '',
-      alternatename: alternate ?? '',
-    }
-    recipients.set(id, { id, names, email, emailStopped: emailStop === 1 })
+  for (const [id, email, emailStop, ...names] of rows) {
+    recipients.set(id, { id, names: namesIn(names), email, emailStopped: emailStop === 1 })
   }
   return recipients
 }
