@@ -31,6 +31,7 @@ export function statusRoutes(page: Page): void {
     // What took one of these back came after it, and so is one of these.
     const newest = await firstOf(pastRuns(store), RUNS_SHOWN)
     const undoOf = undoneBy(newest)
+    const refused = newest[0]?.file.outcome === 'refused' ? newest[0] : null
     const problems = findings.filter(({ level }) => level !== 'ok').map(finding => said(finding, lang))
     return show(request, reply, 'status', {
       title: 'web.status',
@@ -39,7 +40,8 @@ export function statusRoutes(page: Page): void {
       held: held.length,
       isKnown,
       problems,
-      toLookAt: problems.length + (held.length > 0 ? 1 : 0),
+      refused,
+      toLookAt: problems.length + (held.length > 0 ? 1 : 0) + (refused === null ? 0 : 1),
       fine: findings.filter(({ level }) => level === 'ok').map(finding => said(finding, lang)),
       newest: newest.map(run => ({ ...run, isUndone: undoOf(run.run) !== undefined })),
       standing: ground.standing(),

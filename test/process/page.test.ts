@@ -78,6 +78,13 @@ test('what was simulated is run by its content: a standard file that has changed
     return text.includes('nonsense') ? text : undefined
   })
   expect(page).not.toContain(`/runs/${refused}/really`)
+  const status = async (): Promise<string> => (await client.get('/')).text()
+  expect(await status()).not.toContain('was refused whole')
+  await site.drop('enrols.csv', 'cid;nonsense\n')
+  await served.daemon.tells('file-refused')
+  await until('the status to say so', async () =>
+    /enrols\.csv, was refused whole/.test(await status()) ? true : undefined,
+  )
 
   await site.school.query("REPLACE INTO {config} (name, value) VALUES ('maintenance_enabled', '1')")
   const kept = idIn(await client.upload('first.csv', adding('E1018'), { simulate: '1' }))
