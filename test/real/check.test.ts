@@ -266,7 +266,8 @@ describe('the Moodle', () => {
   test('welcome messages without the address of the site', async () => {
     const school = await schoolWith()
     const { wrong: found } = await wrong(school, { moodle: { wwwroot: null }, enrol: { welcomeMessages: true } })
-    expect(found).toEqual(['warning no-wwwroot'])
+    // They are mailed as well; what this machine has to send mail with is looked at elsewhere.
+    expect(found.filter(one => !one.includes(' mail-'))).toEqual(['warning no-wwwroot'])
   })
 
   test('caches that cannot be dropped from, and plugins that will not hear', async () => {
