@@ -46,9 +46,7 @@ export async function loadWelcomeMails(
 ): Promise<WelcomeMail[]> {
   type Text = string | null
   const userIds = [...courseIds.keys()]
-  const rows = await select<
-    [number, number, number, Text, Text, Text, Text, string, number, number, ...NameValues]
-  >(
+  const rows = await select<[number, number, number, Text, Text, Text, Text, string, number, number, ...NameValues]>(
     moodle,
     `SELECT n.id, n.useridfrom, n.useridto, n.contexturl, n.subject, n.fullmessage, n.fullmessagehtml,
             u.email, u.emailstop, u.mailformat, ${nameColumns('u')}
