@@ -90,11 +90,11 @@ export async function cancelMails(store: Store, original: string, undo: string):
       if (!told.has(name) && !name.startsWith(WELCOME_NAME)) continue
       // In this order: after a crash in between somebody hears of an end without its beginning, and not of what is no more.
       await removeMail(store, join(of, name))
-      await remove(join(folderOf(store, undo), name))
+      if (told.has(name)) await remove(join(folderOf(store, undo), name))
     }
-    await rmdir(folderOf(store, undo))
+    if (told.size > 0) await rmdir(folderOf(store, undo))
   } catch (error) {
-    if (!failedWith(error, 'ENOTEMPTY', 'ENOENT')) throw error
+    if (!failedWith(error, 'ENOTEMPTY')) throw error
   } finally {
     await release()
   }

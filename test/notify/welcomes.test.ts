@@ -35,11 +35,11 @@ const messages = () => school.query('SELECT * FROM {notifications} ORDER BY id')
 
 test('who is new is written to by the contact of the course, or by nobody who takes replies', async () => {
   const run = await apply(
-    `${add('E1001', 'E1010')}add;ENG-A1;E1001;student;manual\nadd;HIST-GEO;E1001;student;manual\n`,
+    `${add('E1001', 'E1010')}add;ENG-A1;E1002;student;manual\nadd;HIST-GEO;E1001;student;manual\n`,
   )
   expect(sent()).toEqual([
     'amelie.girard@school.example: Welcome to Mathématiques, classe de première from Jean-Baptiste Roux (via RIVIERE)',
-    'amelie.girard@school.example: Welcome to English A1 from Do not reply to this email (via RIVIERE)',
+    'benjamin.moreau@school.example: Welcome to English for beginners from Do not reply to this email (via RIVIERE)',
   ])
   const [{ id }] = (await messages()) as [{ id: number }]
   const [{ parsed, from, raw }] = server.mails as [MailServer['mails'][number]]
@@ -62,14 +62,14 @@ test('it is in French where Moodle is, and of a text with HTML there are both', 
   await mkdir(folder, { recursive: true })
   for (const [name, php] of Object.entries(pack)) await writeFile(join(folder, `${name}.php`), `<?php\n${php}\n`)
   await school.query("UPDATE {enrol} SET customtext1 = '<p>Bonjour <b>{$a->firstname}</b></p>' WHERE id = 3")
-  await apply(`${add('E1001')}add;ENG-A1;E1001;student;manual\n`)
+  await apply(`${add('E1001')}add;ENG-A1;E1002;student;manual\n`)
   const [html, plain] = server.mails.map(({ parsed }) => parsed)
   expect([html!.subject, html!.text!.trim(), html!.html]).toEqual([
     'Bienvenue à « Mathématiques, classe de première »',
-    'Bonjour AMÉLIE',
+    'Bonjour Amélie',
     '<p>Bonjour <b>Amélie</b></p>',
   ])
-  expect([plain!.from!.value[0]!.name, plain!.text]).toEqual(['Ne pas répondre (via RIVIERE)', 'Bonjour Amélie !\n'])
+  expect([plain!.from!.value[0]!.name, plain!.text]).toEqual(['Ne pas répondre (via RIVIERE)', 'Bonjour Benjamin !\n'])
 })
 
 describe('nobody is written to', () => {

@@ -202,7 +202,7 @@ describe('a daemon that is killed while it reports', () => {
   ] as const
 
   test.each(steps)(
-    '%s: everybody is told once, by mail and in Moodle, and who is new welcomed once',
+    '%s: everybody is told once, by mail and in Moodle; who is new is, too',
     async (_, statement, isAfter) => {
       const server = await startMailServer()
       const site = await newMailSite(server)
