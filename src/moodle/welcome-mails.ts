@@ -3,7 +3,7 @@ import { type Moodle, select, table } from './connect.ts'
 import { loadPersonNames } from './course-people.ts'
 import { isTrue, loadOutputs } from './message-outputs.ts'
 import type { Settings } from './site.ts'
-import type { PersonNames } from './text.ts'
+import { type NameValues, nameColumns, namesIn, type PersonNames } from './text.ts'
 
 /** The kind of message, as `notifications` has it. */
 export const WELCOME = { component: 'moodle', name: 'enrolcoursewelcomemessage' } as const
@@ -44,16 +44,12 @@ export async function loadWelcomeMails(
   courseIds: ReadonlyMap<number, readonly number[]>,
   since: number,
 ): Promise<WelcomeMail[]> {
-  type Name = string | null
   type Text = string | null
   const userIds = [...courseIds.keys()]
-  const rows = await select<
-    [number, number, number, Text, Text, Text, Text, string, number, number, Name, Name, Name, Name, Name, Name]
-  >(
+  const rows = await select<[number, number, number, Text, Text, Text, Text, string, number, number, ...NameValues]>(
     moodle,
     `SELECT n.id, n.useridfrom, n.useridto, n.contexturl, n.subject, n.fullmessage, n.fullmessagehtml,
-            u.email, u.emailstop, u.mailformat, u.firstname, u.lastname, u.firstnamephonetic, u.lastnamephonetic,
-            u.middlename, u.alternatename
+            u.email, u.emailstop, u.mailformat, ${nameColumns('u')}
        FROM ${table(moodle, 'notifications')} n
        JOIN ${table(moodle, 'user')} u ON u.id = n.useridto
       WHERE n.useridto IN (?) AND n.timecreated >= ? AND n.component = ? AND n.eventtype = ?
@@ -74,18 +70,10 @@ export async function loadWelcomeMails(
     if (at === -1) continue
     courses.splice(at, 1)
     if (!outputsOf(to, emailStop === 1).includes('email')) continue
-    const [first, last, firstPhonetic, lastPhonetic, middle, alternate] = names
     mails.push({
       id,
       senderNames: senders.get(from) ?? null,
-      recipientNames: {
-        firstname: first ?? '',
-        lastname: last ?? '',
-        firstnamephonetic: firstPhonetic ?? '',
-        lastnamephonetic: lastPhonetic ?? '',
-        middlename: middle ?? '',
-        alternatename: alternate ?? '',
-      },
+      recipientNames: namesIn(names),
       email,
       preferredEmail: preferredEmails.get(to) ?? '',
       subject: subject ?? '',
