@@ -34,7 +34,9 @@ const outbox = (): Promise<string[]> => readdir(join(school.dataroot, 'syncd', '
 const messages = () => school.query('SELECT * FROM {notifications} ORDER BY id')
 
 test('who is new is written to by the contact of the course, or by nobody who takes replies', async () => {
-  const run = await apply(`${add('E1001', 'E1010')}add;ENG-A1;E1001;student;manual\nadd;HIST-GEO;E1001;student;manual\n`)
+  const run = await apply(
+    `${add('E1001', 'E1010')}add;ENG-A1;E1001;student;manual\nadd;HIST-GEO;E1001;student;manual\n`,
+  )
   expect(sent()).toEqual([
     'amelie.girard@school.example: Welcome to Mathématiques, classe de première from Jean-Baptiste Roux (via RIVIERE)',
     'amelie.girard@school.example: Welcome to English A1 from Do not reply to this email (via RIVIERE)',

@@ -201,42 +201,45 @@ describe('a daemon that is killed while it reports', () => {
     ['after it is committed, and nobody has heard', 'COMMIT', true],
   ] as const
 
-  test.each(steps)('%s: everybody is told once, by mail and in Moodle, and who is new welcomed once', async (_, statement, isAfter) => {
-    const server = await startMailServer()
-    const site = await newMailSite(server)
-    const wire = await newWire(site.school)
-    const config = await site.school.writeConfig({
-      moodle: { database: wire.database },
-      enrol: { notifyTeachers: true, welcomeMessages: true },
-      mail: { smtp: `smtp://127.0.0.1:${server.port}` },
-      intake: { stableFor: '100ms' },
-      log: { level: 'debug' },
-    })
-    const first = await startDaemon(config)
-    let isReporting = false
-    wire.onStatement = (said, strand) => {
-      if (said.startsWith("UPDATE syncd_run SET state = 'reporting'")) isReporting = true
-      if (!isReporting || !said.startsWith(statement)) return true
-      wire.onStatement = () => true
-      const kill = (): void => {
-        process.kill(first.pid, 'SIGKILL')
+  test.each(steps)(
+    '%s: everybody is told once, by mail and in Moodle, and who is new welcomed once',
+    async (_, statement, isAfter) => {
+      const server = await startMailServer()
+      const site = await newMailSite(server)
+      const wire = await newWire(site.school)
+      const config = await site.school.writeConfig({
+        moodle: { database: wire.database },
+        enrol: { notifyTeachers: true, welcomeMessages: true },
+        mail: { smtp: `smtp://127.0.0.1:${server.port}` },
+        intake: { stableFor: '100ms' },
+        log: { level: 'debug' },
+      })
+      const first = await startDaemon(config)
+      let isReporting = false
+      wire.onStatement = (said, strand) => {
+        if (said.startsWith("UPDATE syncd_run SET state = 'reporting'")) isReporting = true
+        if (!isReporting || !said.startsWith(statement)) return true
+        wire.onStatement = () => true
+        const kill = (): void => {
+          process.kill(first.pid, 'SIGKILL')
+        }
+        if (isAfter) strand.cutAtAnswer(kill)
+        else kill()
+        return isAfter
       }
-      if (isAfter) strand.cutAtAnswer(kill)
-      else kill()
-      return isAfter
-    }
-    await site.drop('enrols.csv', adding('E1018'))
-    await first.ended
-    const second = await startDaemon(config)
-    await allAreThere(server)
-    await concluded(second)
-    await isEmpty(site)
-    const told = [...EVERYBODY, 'rose.mitchell@school.example'].sort()
-    expect(recipients(server)).toEqual(told)
-    expect(await site.school.query('SELECT id FROM {message_popup_notifications}')).toHaveLength(told.length)
-    expect(await readdir(join(site.store, 'running'))).not.toContainEqual(expect.stringMatching(/mails$/))
-    expect(await second.end()).toBe(0)
-  })
+      await site.drop('enrols.csv', adding('E1018'))
+      await first.ended
+      const second = await startDaemon(config)
+      await allAreThere(server)
+      await concluded(second)
+      await isEmpty(site)
+      const told = [...EVERYBODY, 'rose.mitchell@school.example'].sort()
+      expect(recipients(server)).toEqual(told)
+      expect(await site.school.query('SELECT id FROM {message_popup_notifications}')).toHaveLength(told.length)
+      expect(await readdir(join(site.store, 'running'))).not.toContainEqual(expect.stringMatching(/mails$/))
+      expect(await second.end()).toBe(0)
+    },
+  )
 })
 
 describe('encryption and login', () => {
