@@ -1,5 +1,6 @@
 /** Whether a run would work, with a configuration that is at hand: what `check` says on the command line, and the page. */
 import type { Config } from './config/config.ts'
+import { isThisMachine } from './config/kinds.ts'
 import { type Finding, warning } from './finding.ts'
 import { diagnoseDatabase } from './moodle/diagnosis.ts'
 import { diagnoseMail } from './notify/diagnosis.ts'
@@ -17,6 +18,7 @@ export async function diagnose(config: Config, now: Date): Promise<Finding[]> {
 
 /** Passwords that are sent as they are, over a net, are nobody's secret. */
 function diagnosePage({ web: { listen, url } }: Config): Finding[] {
-  const isHere = listen === null || /^(localhost|127\.[\d.]+|::1)$/.test(listen.host)
-  return isHere || url?.startsWith('https:') ? [] : [warning('page-open', { host: listen.host })]
+  return listen === null || isThisMachine(listen.host) || url?.startsWith('https:')
+    ? []
+    : [warning('page-open', { host: listen.host })]
 }

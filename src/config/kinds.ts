@@ -148,6 +148,9 @@ export const address = ofText('no-address', text => {
 /** The name of a header of HTTP, in small letters as Node has it. */
 export const headerName = ofText('no-header-name', text => (/^[\w-]+$/.test(text) ? text.toLowerCase() : undefined))
 
+/** Whether a host is this machine: what is sent there goes through no wire. */
+export const isThisMachine = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/.test(host)
+
 export interface Listen {
   readonly host: string
   readonly port: number

@@ -1,4 +1,5 @@
 /** What is told of people in courses, to their teachers: who they are, their roles and groups, from when to when. Reads only. */
+import { slices } from '../slices.ts'
 import { type Moodle, select, table } from './connect.ts'
 import { type FoundEnrolment, findEnrolments } from './enrolled.ts'
 import { type NameValues, nameColumns, namesIn, type PersonNames } from './text.ts'
@@ -26,11 +27,11 @@ const IDS = 5_000
 /** @returns by id, those people that there are */
 export async function loadPersonNames(moodle: Moodle, userIds: readonly number[]): Promise<Map<number, PersonNames>> {
   const names = new Map<number, PersonNames>()
-  for (let from = 0; from < userIds.length; from += IDS) {
+  for (const ids of slices(userIds, IDS)) {
     const rows = await select<[number, ...NameValues]>(
       moodle,
       `SELECT u.id, ${nameColumns('u')} FROM ${table(moodle, 'user')} u WHERE u.id IN (?)`,
-      [userIds.slice(from, from + IDS)],
+      [ids],
     )
     for (const [id, ...own] of rows) names.set(id, namesIn(own))
   }

@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts'
 import type { CommandRow } from '../file/types.ts'
 import type { Found, Role } from '../plan/world.ts'
+import { slices } from '../slices.ts'
 import { type Moodle, select, statementLists, table } from './connect.ts'
 import type { Settings } from './site.ts'
 
@@ -189,8 +190,7 @@ export async function equalityKeys(
   // Converted, a name that the column cannot hold would be equal to one with question marks. No weight looks like this.
   for (const name of wanted) if (!canBeEqual(moodle, by, name)) keys.set(name, `?${name}`)
   const askable = wanted.filter(name => !keys.has(name))
-  for (let from = 0; from < askable.length; from += NAMES_A_QUESTION) {
-    const together = askable.slice(from, from + NAMES_A_QUESTION)
+  for (const together of slices(askable, NAMES_A_QUESTION)) {
     for (const some of statementLists(moodle, together, name => bytesOf(name) + weight.length + BYTES_ABOUT_A_NAME)) {
       const rows = await select<[number, string]>(
         moodle,

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { LONGEST_NAME, spellingsNear } from '../hints/spelling.ts'
+import { slices } from '../slices.ts'
 import { type Moodle, select, statementLists, table } from './connect.ts'
 import { canBeEqual, findCourses, type NameColumn, type NamesGround } from './names.ts'
 
@@ -102,9 +103,7 @@ function* lists<Value extends string | number>(
 ): Generator<readonly Value[]> {
   // With quotes and comma.
   const bytesOf = (value: Value): number => times * (Buffer.byteLength(String(value)) + 4) + beside
-  for (let from = 0; from < values.length; from += most) {
-    yield* statementLists(moodle, values.slice(from, from + most), bytesOf)
-  }
+  for (const some of slices(values, most)) yield* statementLists(moodle, some, bytesOf)
 }
 
 /** What a name is, if it is not what it was taken for. */

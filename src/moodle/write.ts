@@ -4,6 +4,7 @@
  */
 import type { ResultSetHeader } from 'mysql2/promise'
 import type { Stored } from '../plan/world.ts'
+import { slices } from '../slices.ts'
 import { type Moodle, select, table } from './connect.ts'
 import { isKept, type Keep, type Value } from './journal.ts'
 
@@ -81,7 +82,7 @@ export async function writeTable(moodle: Moodle, rowsOfTable: TableRows, keepAny
 }
 
 async function deleteRows(moodle: Moodle, name: string, ids: readonly number[], keep: Keep | null): Promise<void> {
-  for (const some of slices(ids)) {
+  for (const some of slices(ids, ROWS_A_STATEMENT)) {
     if (keep !== null) await keepBefore(moodle, name, 'id IN (?)', [some], keep)
     await moodle.connection.query(`DELETE FROM ${table(moodle, name)} WHERE id IN (?)`, [some])
   }
@@ -148,7 +149,7 @@ async function updateRows(
   for (const { values, ids } of alike.values()) {
     // In the order of the primary key, so that two writers do not wait for each other in a circle.
     ids.sort((a, b) => a - b)
-    for (const some of slices(ids)) {
+    for (const some of slices(ids, ROWS_A_STATEMENT)) {
       if (keep !== null) {
         const to = Object.fromEntries(columns.map((column, at) => [column, values[at]!]))
         await keepBefore(moodle, name, 'id IN (?)', [some], change => keep({ ...change, did: 'updated', to }))
@@ -159,10 +160,6 @@ async function updateRows(
 }
 
 const ROWS_A_STATEMENT = 1_000
-
-function* slices<Item>(items: readonly Item[]): Generator<Item[]> {
-  for (let from = 0; from < items.length; from += ROWS_A_STATEMENT) yield items.slice(from, from + ROWS_A_STATEMENT)
-}
 
 /**
  * Inserts rows and learns the ids of those that have none: InnoDB gives consecutive ones to an INSERT whose number of rows it

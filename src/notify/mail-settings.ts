@@ -1,5 +1,6 @@
 /** How mails are sent: by which servers, in whose name, to whom at all; as our configuration says, else Moodle's own. Pure. */
 import type { Config } from '../config/config.ts'
+import { isThisMachine } from '../config/kinds.ts'
 import { isTrue } from '../moodle/message-outputs.ts'
 import type { Settings } from '../moodle/site.ts'
 
@@ -109,9 +110,6 @@ function moodlesHost(written: string, secure: string): Omit<MailServer, 'login'>
     tls: encryption === 'ssl' ? 'always' : encryption === 'tls' ? 'required' : 'offered',
   }
 }
-
-/** Whether a host is this machine: what is sent there goes through no wire. */
-export const isThisMachine = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/.test(host)
 
 /** Whom a mail goes to: an address, with what stands before the subject then; null: to nobody. */
 export function destinationOf(

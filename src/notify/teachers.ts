@@ -14,6 +14,7 @@ import { loadTeachers, type Teacher } from '../moodle/teachers.ts'
 import { formatString, fullName, type PersonNames } from '../moodle/text.ts'
 import { gatherMoves, type Move, NET_MOVES, type NetMove, type NetMoves } from '../plan/moves.ts'
 import type { RunGround } from '../run.ts'
+import { slices } from '../slices.ts'
 import type { Mail, MailsOfRun, NamedMail } from '../store/outbox.ts'
 import { type CourseNews, courseLetter, type PersonNews, subjectOf, TOLD_BY_NAME } from './course-letter.ts'
 import { letterAsFragment, letterAsHtml, letterAsText } from './letter.ts'
@@ -60,8 +61,8 @@ export async function tellTeachers(
     now: Math.floor(Date.now() / 1000),
   }
   const counts = { mails: 0, notifications: 0 }
-  for (let from = 0; from < courseIds.length; from += COURSES) {
-    const told = await tellCourses(telling, courseIds.slice(from, from + COURSES))
+  for (const some of slices(courseIds, COURSES)) {
+    const told = await tellCourses(telling, some)
     counts.mails += told.mails
     counts.notifications += told.notifications
   }

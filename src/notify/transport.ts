@@ -2,9 +2,10 @@
  * Handing mails to a mail server, or to the sendmail of this machine, and what their answers mean. The only file that knows
  * nodemailer, which is loaded when there is something to send.
  */
+import { isThisMachine } from '../config/kinds.ts'
 import { EXIT, Problem } from '../errors.ts'
 import type { Mail } from '../store/outbox.ts'
-import { destinationOf, isThisMachine, type MailServer, type MailSettings } from './mail-settings.ts'
+import { destinationOf, type MailServer, type MailSettings } from './mail-settings.ts'
 
 export interface Transport {
   /** Host and port, or the path of sendmail; empty: no mail is sent at all. */

@@ -10,6 +10,7 @@ import { loadWelcomeMails, type WelcomeMail } from '../moodle/welcome-mails.ts'
 import { loadActorsLanguage } from '../moodle/welcome-texts.ts'
 import type { RowResult } from '../plan/outcome.ts'
 import type { RunGround } from '../run.ts'
+import { slices } from '../slices.ts'
 import { type MailsOfRun, WELCOME_NAME } from '../store/outbox.ts'
 import { hostOf, isAddress } from './mail-settings.ts'
 
@@ -49,11 +50,9 @@ export async function mailWelcomes(
     },
   })
   const since = Math.floor(run.startedAt.getTime() / 1000)
-  const people = [...enrolled.keys()]
   let composed = 0
-  for (let from = 0; from < people.length; from += PEOPLE) {
-    const some = new Map(people.slice(from, from + PEOPLE).map(userId => [userId, enrolled.get(userId)!]))
-    const found = await loadWelcomeMails(moodle, settings, some, since)
+  for (const some of slices([...enrolled], PEOPLE)) {
+    const found = await loadWelcomeMails(moodle, settings, new Map(some), since)
     await mails.write(found.map(mailOf))
     composed += found.length
   }

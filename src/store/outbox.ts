@@ -6,6 +6,7 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { slices } from '../slices.ts'
 import { remove, replaceDurably, syncDirectory, writeDurably } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { takeLock } from './lock.ts'
@@ -55,8 +56,7 @@ export async function beginMails(store: Store, run: string): Promise<MailsOfRun>
   return {
     write: async mails => {
       if (mails.length > 0) await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-      for (let from = 0; from < mails.length; from += WRITTEN_TOGETHER) {
-        const some = mails.slice(from, from + WRITTEN_TOGETHER)
+      for (const some of slices(mails, WRITTEN_TOGETHER)) {
         await Promise.all(some.map(({ name, mail }) => write(join(folder, checkName(name + ENDING)), mail)))
       }
     },

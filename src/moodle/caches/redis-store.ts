@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { RedisClientOptions, RedisFunctions, RedisModules, RedisScripts } from 'redis'
 import { isComputed, type PhpValue, textOf, truthOf } from '../../config/php-value.ts'
+import { slices } from '../../slices.ts'
 import { phpSerialize } from '../php.ts'
 import type { CacheStore, StoreCommands } from './configuration.ts'
 
@@ -74,8 +75,7 @@ export const withRedis = (store: CacheStore, use: (commands: StoreCommands) => P
     use({
       remove: async ({ definition, hasTtl }, names) => {
         const hash = hashOf(store, definition)
-        for (let from = 0; from < names.length; from += NAMES_A_COMMAND) {
-          const some = names.slice(from, from + NAMES_A_COMMAND)
+        for (const some of slices(names, NAMES_A_COMMAND)) {
           await client.hDel(hash, some)
           // Beside values with a lifetime Moodle keeps their names, which PHP's client serializes.
           if (hasTtl) await client.zRem(`${hash}_ttl`, [...some, ...some.map(name => phpSerialize(name))])
