@@ -64,6 +64,9 @@ async function open(database: Config['moodle']['database'], signal?: AbortSignal
     supportBigNumbers: true,
     // No server may ask us for a file of this machine.
     flags: ['-LOCAL_FILES'],
+    // `stream` is what is connected to. Through a socket the driver must know it is one, or it encrypts the password by a key of
+    // the server, where MySQL (`caching_sha2_password`) waits for the password itself, and denies access.
+    ...(database.socketPath === null ? {} : { socketPath: database.socketPath }),
     ...(database.socketPath === null && database.tls ? { ssl: {} } : {}),
   }
   const opening = mysql.createConnection(options)

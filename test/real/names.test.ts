@@ -83,10 +83,11 @@ describe('keys are equal where the server says that names are', () => {
         fc.asyncProperty(names, async wanted => {
           const held = await put(collation, wanted)
           const keys = await equalityKeys(moodle, by, wanted)
-          const pairs = await school.query<{ one: string; other: string }>(
-            `SELECT a.name AS one, b.name AS other FROM {of_${collation}} a JOIN {of_${collation}} b ON a.name = b.name`,
+          // Compared, not joined: MySQL joins by hashes, which tell apart what it holds equal (a no-break space behind a name).
+          const pairs = await school.query<{ one: string; other: string; same: number }>(
+            `SELECT a.name AS one, b.name AS other, a.name = b.name AS same FROM {of_${collation}} a, {of_${collation}} b`,
           )
-          const equal = new Set(pairs.map(({ one, other }) => `${one}\n${other}`))
+          const equal = new Set(pairs.filter(({ same }) => same === 1).map(({ one, other }) => `${one}\n${other}`))
           for (const one of held) {
             for (const other of held) {
               const both = JSON.stringify([one, other])
