@@ -34,7 +34,7 @@ test.for<[string, string, object]>([
   [
     'filters of names',
     `UPDATE {enrol} SET customint1 = 1 WHERE id = 4;
-     INSERT INTO {config} (name, value) VALUES ('filterall', '1'), ('stringfilters', 'multilang')`,
+     INSERT INTO {config} (name, value) VALUES ('filterall', '1'), ('stringfilters', 'multilang'), ('noemailever', '1')`,
     { event: 'names-unfiltered' },
   ],
 ])('%s', async ([, setup, warning]) => {
