@@ -68,3 +68,16 @@ export async function loadOutputs(
       .map(({ name }) => name)
   }
 }
+
+/** Whether a site knows a kind of message: some came with a version, and others with a plugin that may be uninstalled. */
+export async function hasProvider(
+  moodle: Moodle,
+  { component, name }: { readonly component: string; readonly name: string },
+): Promise<boolean> {
+  const [provider] = await select(
+    moodle,
+    `SELECT 1 FROM ${table(moodle, 'message_providers')} WHERE component = ? AND name = ?`,
+    [component, name],
+  )
+  return provider !== undefined
+}

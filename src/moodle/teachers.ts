@@ -1,6 +1,6 @@
 /** Who is told of what a run has changed in a course: its teachers, as Moodle would tell them. Reads only. */
 import { type Moodle, select, table } from './connect.ts'
-import { isTrue, loadOutputs } from './message-outputs.ts'
+import { hasProvider, isTrue, loadOutputs } from './message-outputs.ts'
 import type { Settings } from './site.ts'
 import { type NameValues, nameColumns, namesIn, type PersonNames } from './text.ts'
 
@@ -39,8 +39,8 @@ export async function loadTeachers(
 ): Promise<Map<number, Teacher[]>> {
   const teachers = new Map<number, Teacher[]>()
   const preferenceBase = `${PROVIDER.component}_${PROVIDER.name}`
-  const hasProvider = await isProviderThere(moodle)
-  if (courseIds.length === 0 || (hasProvider && isTrue(settings('message', `${preferenceBase}_disable`))))
+  const isProviderThere = await hasProvider(moodle, PROVIDER)
+  if (courseIds.length === 0 || (isProviderThere && isTrue(settings('message', `${preferenceBase}_disable`))))
     return teachers
   const rows = await select<[number, number, string, number, string, string, ...NameValues]>(
     moodle,
@@ -59,7 +59,7 @@ export async function loadTeachers(
   )
   if (rows.length === 0) return teachers
   const userIds = [...new Set(rows.map(([, id]) => id))]
-  const outputsOf = hasProvider
+  const outputsOf = isProviderThere
     ? await loadOutputs(moodle, settings, preferenceBase, userIds, OUTPUTS_BY_DEFAULT)
     : // That plugin was removed from this Moodle: nobody has settings for it, and no notification of its kind can be shown.
       (_: number, emailStopped: boolean) => (emailStopped ? [] : ['email'])
@@ -81,13 +81,4 @@ export async function loadTeachers(
  */
 export async function probeTeachers(moodle: Moodle, settings: Settings): Promise<void> {
   await loadTeachers(moodle, settings, [0], 0)
-}
-
-async function isProviderThere(moodle: Moodle): Promise<boolean> {
-  const [provider] = await select(
-    moodle,
-    `SELECT 1 FROM ${table(moodle, 'message_providers')} WHERE component = ? AND name = ?`,
-    [PROVIDER.component, PROVIDER.name],
-  )
-  return provider !== undefined
 }

@@ -16,7 +16,7 @@ import { NO_REPLY_USER, NOTIFICATION_COLUMNS } from '../bells.ts'
 import { type Moodle, select, table } from '../connect.ts'
 import { loadContacts } from '../contacts.ts'
 import { loadSystemContext } from '../contexts.ts'
-import { isTrue, loadOutputs } from '../message-outputs.ts'
+import { hasProvider, isTrue, loadOutputs } from '../message-outputs.ts'
 import { type NameValues, nameColumns, namesIn, phpTrim } from '../text.ts'
 import { WELCOME, WELCOME_PROVIDER } from '../welcome-mails.ts'
 import { loadWelcomeTexts, type Recipient } from '../welcome-texts.ts'
@@ -64,7 +64,7 @@ export const welcomeMessage: Consequence = {
     const enrols = rows.some(
       ({ command, method }) => (command === 'add' || command === 'shift') && (method === 'manual' || method === 'self'),
     )
-    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle)))
+    if (!enrols || isTrue(settings('message', `${WELCOME_PROVIDER}_disable`)) || !(await hasProvider(moodle, WELCOME)))
       return null
     const sending = await loadSending(needs)
     if (sending.size === 0) return null
@@ -147,16 +147,6 @@ export const welcomeMessage: Consequence = {
       ],
     }
   },
-}
-
-/** Before 4.4 there is no such message. */
-async function hasProvider(moodle: Moodle): Promise<boolean> {
-  const [provider] = await select(
-    moodle,
-    `SELECT 1 FROM ${table(moodle, 'message_providers')} WHERE component = ? AND name = ?`,
-    [WELCOME.component, WELCOME.name],
-  )
-  return provider !== undefined
 }
 
 /** The instances in the chunk's courses that send messages, by id. A setting on which Moodle would fail sends none. */
