@@ -1,28 +1,12 @@
-/** Debian's Chromium for the tests of the page. Where there is none and we are root on a system with apt, it is installed. */
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+/** Debian's Chromium for the tests of the page. */
 import { type Browser, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'
+import { programMissing } from './installed.ts'
 
-const execute = promisify(execFile)
 const PROGRAM = '/usr/bin/chromium'
 
 /** Why tests with a browser cannot be run on this machine; undefined: they can. */
-export async function chromiumMissing(): Promise<string | undefined> {
-  const isThere = () =>
-    execute(PROGRAM, ['--version']).then(
-      () => true,
-      () => false,
-    )
-  if (await isThere()) return undefined
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  if (process.getuid?.() === 0) {
-    process.stderr.write('There is no chromium on this machine: installing it for the tests.\n')
-    await execute('apt-get', ['update', '-qq'], { env }).catch(() => {})
-    await execute('apt-get', ['install', '-qq', '-y', '--no-install-recommends', 'chromium'], { env }).catch(() => {})
-  }
-  return (await isThere()) ? undefined : 'chromium is not installed, and cannot be installed here'
-}
+export const chromiumMissing = (): Promise<string | undefined> => programMissing(PROGRAM, '--version', 'chromium')
 
 /** A browser for one test, which is ended with it. Its profile is a temporary one. */
 export async function startBrowser(): Promise<Browser> {

@@ -1,16 +1,15 @@
-/** A redis-server of a test's own. Where there is none and we are root on a system with apt, it is installed. */
-import { execFile, spawn } from 'node:child_process'
+/** A redis-server of a test's own. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { createClient } from 'redis'
 import { onTestFinished } from 'vitest'
+import { programMissing } from './installed.ts'
 import { until } from './until.ts'
 
-const execute = promisify(execFile)
 const PROGRAM = 'redis-server'
 
 export interface TestRedis {
@@ -21,21 +20,7 @@ export interface TestRedis {
 }
 
 /** Why tests with Redis cannot be run on this machine; undefined: they can. */
-export async function redisMissing(): Promise<string | undefined> {
-  const isThere = () =>
-    execute(PROGRAM, ['--version']).then(
-      () => true,
-      () => false,
-    )
-  if (await isThere()) return undefined
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  if (process.getuid?.() === 0) {
-    process.stderr.write(`There is no ${PROGRAM} on this machine: installing it for the tests.\n`)
-    await execute('apt-get', ['update', '-qq'], { env }).catch(() => {})
-    await execute('apt-get', ['install', '-qq', '-y', '--no-install-recommends', PROGRAM], { env }).catch(() => {})
-  }
-  return (await isThere()) ? undefined : `${PROGRAM} is not installed, and cannot be installed here`
-}
+export const redisMissing = (): Promise<string | undefined> => programMissing(PROGRAM)
 
 /** Starts a server for one test, and ends it with it. */
 export async function startRedis(...settings: string[]): Promise<TestRedis> {

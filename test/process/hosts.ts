@@ -2,11 +2,9 @@
  * Hosts of their own on this machine: network namespaces, each with a cable to the database's, which can be pulled out. Each has
  * its host name; what it does not have is its own file system, so that it can share folders with the others.
  */
-import { execFile, execFileSync } from 'node:child_process'
-import { promisify } from 'node:util'
+import { execFileSync } from 'node:child_process'
 import { onTestFinished } from 'vitest'
-
-const execute = promisify(execFile)
+import { programMissing } from '../installed.ts'
 
 export interface TestHost {
   /** Becomes, on this host, the command that follows. */
@@ -23,17 +21,8 @@ const ip = (...words: string[]): void => void execFileSync('ip', words, { stdio:
 /** Why there can be no hosts on this machine; undefined: there can. */
 export async function hostsMissing(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'network namespaces are for root'
-  const isThere = () =>
-    execute('ip', ['-Version']).then(
-      () => true,
-      () => false,
-    )
-  if (!(await isThere())) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    process.stderr.write('There is no ip on this machine: installing iproute2 for the tests.\n')
-    await execute('apt-get', ['update', '-qq'], { env }).catch(() => {})
-    await execute('apt-get', ['install', '-qq', '-y', '--no-install-recommends', 'iproute2'], { env }).catch(() => {})
-  }
+  const missing = await programMissing('ip', '-Version', 'iproute2')
+  if (missing !== undefined) return missing
   const name = `syncd-${process.pid}`
   try {
     ip('netns', 'add', name)
