@@ -1,7 +1,7 @@
 /** A chunk on a database that refuses, that others write to, or that is of another version of Moodle. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Connection } from 'mysql2/promise'
+import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { describe, expect, inject, test } from 'vitest'
 import type { Row } from '../../src/file/types.ts'
 import { applyChunk } from '../../src/moodle/transaction.ts'
@@ -392,5 +392,33 @@ del;BIO-2;E1001;;manual;;
       user_lastaccess: { removed: [{ courseid: 'BIO-2', userid: 'E1001' }] },
       cache_flags: { added: [{ name: 'E1001' }, { name: 'E1009' }, { name: 'E1010' }] },
     })
+  })
+})
+
+test('people of a large chunk are found by the indexes: what a table holds of others is not gone through', async () => {
+  const school = await freshSchool()
+  const people = Array.from({ length: 1_100 }, (_, i) => `P${i}`)
+  const others = Array.from({ length: 30_000 }, (_, i) => i + 1_000_000)
+  await school.query('INSERT INTO {user} (username, idnumber, confirmed, mnethostid) VALUES ?', [
+    people.map(name => [name.toLowerCase(), name, 1, 1]),
+  ])
+  await school.query('INSERT INTO {groups_members} (groupid, userid) VALUES ?', [others.map(id => [id, id])])
+  const lines = people.map(name => `add;BIO-2;${name};student;manual;gadd;Groupe A`)
+  await withGround(school, { simulate: true }, async ground => {
+    const rowsRead = async (): Promise<number> => {
+      const [counts] = await ground.moodle.connection.query<(RowDataPacket & { Value: string })[]>(
+        "SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'",
+      )
+      return counts.reduce((sum, { Value }) => sum + Number(Value), 0)
+    }
+    const before = await rowsRead()
+    const results = await applyInChunks(
+      ground,
+      rows(`cmd;cid;uid;rolename;enrol;gcmd;g1\n${lines.join('\n')}`),
+      2_000,
+      NOW,
+    )
+    expect(results.filter(({ changes }) => changes.includes('group-member-added')).length).toBe(people.length)
+    expect((await rowsRead()) - before).toBeLessThan(others.length)
   })
 })
