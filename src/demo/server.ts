@@ -159,6 +159,8 @@ function commandLines(program: Program, folder: string, socketPath: string, opti
           '--auth-root-authentication-method=normal',
           '--skip-test-db',
           '--skip-name-resolve',
+          // Also where the machine does not know its own name, as in some containers.
+          '--force',
         ]
       : [program.server, ...place, '--initialize-insecure']
   return { initialise, serve }
