@@ -47,14 +47,15 @@ export async function sendBack(store: Store, arrival: Arrival, directory: string
   await leave(store, arrival.folder)
 }
 
-/** @returns the files that wait, in their order */
+/** @returns the files that wait, in their order; a link or a folder, which somebody else put there, is none */
 export async function arrivalsOf(store: Store): Promise<Arrival[]> {
   const arrivals: Arrival[] = []
-  for (const folder of (await readdir(store.folder.arrivals)).sort()) {
-    if (!ARRIVAL_FOLDER.test(folder)) continue
-    for (const name of await readdir(join(store.folder.arrivals, folder))) {
+  const entries = await readdir(store.folder.arrivals, { withFileTypes: true })
+  const folders = entries.filter(entry => entry.isDirectory() && ARRIVAL_FOLDER.test(entry.name))
+  for (const folder of folders.map(({ name }) => name).sort()) {
+    for (const entry of await readdir(join(store.folder.arrivals, folder), { withFileTypes: true })) {
       // No file that was taken begins with a dot; our own unfinished ones do.
-      if (!name.startsWith('.')) arrivals.push({ name, folder })
+      if (entry.isFile() && !entry.name.startsWith('.')) arrivals.push({ name: entry.name, folder })
     }
   }
   return arrivals

@@ -105,7 +105,10 @@ export async function begunUndos(store: Store): Promise<BegunUndo[]> {
 }
 
 async function records({ folder }: Store): Promise<(BegunJob | BegunUndo)[]> {
-  const names = (await readdir(folder.running)).filter(name => name.endsWith('.json')).sort()
+  const entries = await readdir(folder.running, { withFileTypes: true })
+  // We write regular files only; a FIFO of such a name would be waited for without end.
+  const notes = entries.filter(entry => entry.isFile() && entry.name.endsWith('.json'))
+  const names = notes.map(({ name }) => name).sort()
   const texts = await Promise.all(names.map(name => readFile(join(folder.running, name), 'utf8')))
   return texts.map(text => JSON.parse(text) as BegunJob | BegunUndo)
 }

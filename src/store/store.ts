@@ -127,13 +127,15 @@ export async function tidyStore(store: Store, now: Date): Promise<void> {
   await removeLeftOverLock(join(store.directory, OUTBOX_LOCK))
   await removeForgottenOutcomes(store.folder.running, now)
   await removeUnfinishedUploads(store)
-  for (const arrival of await readdir(store.folder.arrivals)) {
-    const path = join(store.folder.arrivals, arrival)
+  for (const entry of await readdir(store.folder.arrivals, { withFileTypes: true })) {
+    // Through a link, what is not ours would be tidied.
+    if (!entry.isDirectory()) continue
+    const path = join(store.folder.arrivals, entry.name)
     try {
       await removeLeftOvers(path)
       await rmdir(path)
     } catch (error) {
-      if (!failedWith(error, 'ENOTEMPTY', 'ENOTDIR')) throw error
+      if (!failedWith(error, 'ENOTEMPTY')) throw error
     }
   }
 }
@@ -147,7 +149,9 @@ async function removeForgottenOutcomes(running: string, now: Date): Promise<void
   for (const name of names) {
     if (!name.endsWith(OUTCOMES) || names.includes(`${name.slice(0, -OUTCOMES.length)}.json`)) continue
     const path = join(running, name)
-    if (now.getTime() - (await stat(path)).mtimeMs > FORGOTTEN_AFTER_MS) await rm(path)
+    const stats = await lstat(path)
+    // A folder of such a name is somebody's; it must not keep the daemon from starting.
+    if (stats.isFile() && now.getTime() - stats.mtimeMs > FORGOTTEN_AFTER_MS) await rm(path)
   }
 }
 

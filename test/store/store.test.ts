@@ -174,6 +174,18 @@ describe('arrivals', () => {
     await tidyStore(store, NOW)
     expect(await arrivalsOf(await openStore(store.directory))).toEqual([])
   })
+
+  test('are not mixed up with what somebody named like their folders, or put into one', async () => {
+    const { store, drop } = await freshStore()
+    const arrival = await arrive(store, await drop('a.csv', 'text'), 'a.csv', NOW)
+    const folder = join(store.folder.arrivals, arrival.folder)
+    await mkdir(join(folder, 'a folder'))
+    await symlink('/etc/passwd', join(folder, 'link.csv'))
+    await writeFile(join(store.folder.arrivals, '000000000000001'), 'a file')
+    await symlink('nowhere', join(store.folder.arrivals, '000000000000002'))
+    await tidyStore(store, NOW)
+    expect(await arrivalsOf(await openStore(store.directory))).toEqual([arrival])
+  })
 })
 
 describe('a file whose turn has come', () => {
@@ -249,6 +261,20 @@ describe('what has begun is known after a crash', () => {
     expect(await begunJobs(store)).toEqual([])
     // Beginning again, after a disk was full, say, does the same.
     expect(await begin(store, noted, NOW)).toBe(join(store.folder.commands, 'a.csv'))
+  })
+
+  test('whatever else has names like theirs', async () => {
+    const { store, noted } = await begun()
+    await begin(store, noted, NOW)
+    const { running } = store.folder
+    await mkdir(join(running, 'folder.json'))
+    await symlink('nowhere', join(running, 'link.json'))
+    await symlink('nowhere', join(running, 'other-link.outcomes'))
+    await mkdir(join(running, 'other-folder.outcomes'))
+    await utimes(join(running, 'other-folder.outcomes'), new Date(0), new Date(0))
+    await tidyStore(store, NOW)
+    expect(await begunJobs(store)).toEqual([{ ...NOTE, arrival: null }])
+    expect(await readdir(running)).toContain('other-folder.outcomes')
   })
 
   test('but no note leads out of the store', async () => {
