@@ -1,5 +1,5 @@
 /** Contexts that belong to no course. */
-import type { Context } from '../plan/world.ts'
+import { type Context, insert, type World } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
 
 /** The one above all others. `context_system::instance` */
@@ -12,3 +12,15 @@ export async function loadSystemContext(moodle: Moodle): Promise<Context & { rea
   const [id, path] = row
   return { id, fate: 'stored', level: 10, instanceId: 0, path, parent: null }
 }
+
+/**
+ * Makes the context of a living person who has lost it, once, whoever asks for it. `context_user::instance`
+ * @param system the context above it
+ */
+export function makeUserContext(world: World, userId: number, system: Context): Context {
+  for (const made of world.contexts.touched) if (made.level === USER && made.instanceId === userId) return made
+  return insert(world.contexts, { id: null, fate: 'new', level: USER, instanceId: userId, path: null, parent: system })
+}
+
+/** `CONTEXT_USER` */
+const USER = 30
