@@ -2,6 +2,9 @@
 import { type Context, insert, type World } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
 
+/** `CONTEXT_USER` */
+const USER = 30
+
 /** The one above all others. `context_system::instance` */
 export async function loadSystemContext(moodle: Moodle): Promise<Context & { readonly id: number }> {
   const [row] = await select<[number, string]>(
@@ -21,6 +24,3 @@ export function makeUserContext(world: World, userId: number, system: Context): 
   for (const made of world.contexts.touched) if (made.level === USER && made.instanceId === userId) return made
   return insert(world.contexts, { id: null, fate: 'new', level: USER, instanceId: userId, path: null, parent: system })
 }
-
-/** `CONTEXT_USER` */
-const USER = 30
