@@ -110,7 +110,9 @@ export async function abandonedMails({ folder }: Store, now: Date, age: number):
   for (const name of names) {
     const run = name.slice(0, -MAILS.length)
     if (!name.endsWith(MAILS) || names.includes(`${run}.json`)) continue
-    if (now.getTime() - (await stat(join(folder.running, name))).mtimeMs > age) runs.push(run)
+    // Gone: another process has just let them go.
+    const stats = await lstat(join(folder.running, name)).catch(() => undefined)
+    if (stats?.isDirectory() && now.getTime() - stats.mtimeMs > age) runs.push(run)
   }
   return runs
 }

@@ -6,6 +6,7 @@ import { arrivalPath, arrivalsOf, arrive, sendBack } from '../../src/store/arriv
 import { place, standardFiles } from '../../src/store/commands.ts'
 import { conclude, type Verdict } from '../../src/store/conclude.ts'
 import { removeOld } from '../../src/store/keep.ts'
+import { abandonedMails } from '../../src/store/outbox.ts'
 import { type BegunJob, begin, begunJobs, end, isThere } from '../../src/store/running.ts'
 import { FOLDERS, isStoreAskedFor, lockStore, openStore, type Store, tidyStore } from '../../src/store/store.ts'
 import { until } from '../until.ts'
@@ -275,6 +276,9 @@ describe('what has begun is known after a crash', () => {
     await tidyStore(store, NOW)
     expect(await begunJobs(store)).toEqual([{ ...NOTE, arrival: null }])
     expect(await readdir(running)).toContain('other-folder.outcomes')
+    await symlink('nowhere', join(running, 'link.mails'))
+    await symlink('nowhere', join(running, 'other-link.mails'))
+    expect(await abandonedMails(store, NOW, 0)).toEqual([])
   })
 
   test('but no note leads out of the store', async () => {
