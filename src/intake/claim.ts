@@ -5,9 +5,8 @@
 import type { BigIntStats } from 'node:fs'
 import { type FileHandle, lstat, open } from 'node:fs/promises'
 import { type Arrival, arrivalPath, arrive, sendBack } from '../store/arrivals.ts'
-import { FILE_MODE } from '../store/durable.ts'
 import { failedWith } from '../store/errno.ts'
-import { FileChanged, type FileIdentity, isSame, READ_FILE } from '../store/move.ts'
+import { FileChanged, type FileIdentity, isSame, READ_FILE, restrict } from '../store/move.ts'
 import type { Store } from '../store/store.ts'
 import { type Dropped, pathOf } from './directory.ts'
 
@@ -42,7 +41,7 @@ export async function claim(
   try {
     const opened = await handle.stat({ bigint: true })
     if (!opened.isFile() || !isSame(whole, opened)) return { arrival: null, why: 'changed' }
-    if (opened.nlink === 1n) await restrict(handle)
+    await restrict(handle)
     // The feeder will not send it again: what it wrote must be on the disk before it is ours.
     await handle.sync()
     const arrival = await arrive(store, source, dropped.name, now)
@@ -78,13 +77,4 @@ function vanished(error: unknown): Claimed {
 export function looksLike(taken: BigIntStats, opened: BigIntStats): boolean {
   const apart = taken.mtimeNs - opened.mtimeNs
   return taken.isFile() && taken.size === opened.size && apart < 1_000_000n && apart > -1_000_000n
-}
-
-/** Personal data is in it: from now on, only the daemon and its group read it. A file of another user stays as it is. */
-async function restrict(handle: FileHandle): Promise<void> {
-  try {
-    await handle.chmod(FILE_MODE)
-  } catch (error) {
-    if (!failedWith(error, 'EPERM')) throw error
-  }
 }

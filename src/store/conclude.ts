@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Config } from '../config/config.ts'
 import { giveName, remove, removingIfFailed, reserve, writeTemporary } from './durable.ts'
 import { failedWith } from './errno.ts'
-import { copyInto, moveInto, moveOver } from './move.ts'
+import { copyInto, moveInto, moveOver, openFile, restrict } from './move.ts'
 import { numbered, stamped } from './names.ts'
 import type { Store } from './store.ts'
 
@@ -38,6 +38,8 @@ export async function conclude(
   const name = basename(path)
   try {
     if (verdict.outcome === 'interrupted') return path
+    // One that somebody put among the command files has whatever mode they gave it.
+    if (verdict.outcome !== 'processed' || keep.delete) await restrictAt(path)
     if (verdict.outcome === 'refused') return await refuse(store, path, verdict.reason ?? '', now)
     if (verdict.outcome === 'held') return await hold(store, path, verdict.heldAs ?? null)
     if (keep.archive && keep.delete) return await moveInto(path, store.folder.archives, stamped(name, now))
@@ -48,6 +50,20 @@ export async function conclude(
   } catch (error) {
     if (failedWith(error, 'ENOENT')) return null
     throw error
+  }
+}
+
+/** One that we may not even open is put away all the same. */
+async function restrictAt(path: string): Promise<void> {
+  const handle = await openFile(path).catch((error: unknown) => {
+    if (failedWith(error, 'EACCES', 'EPERM')) return null
+    throw error
+  })
+  if (handle === null) return
+  try {
+    await restrict(handle)
+  } finally {
+    await handle.close()
   }
 }
 

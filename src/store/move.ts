@@ -7,7 +7,15 @@ import { type FileHandle, lstat, open, rename, unlink, utimes } from 'node:fs/pr
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { bytesOf } from './bytes.ts'
-import { firstFree, giveFirstName, removingIfFailed, reserveFirst, syncDirectory, writeTemporary } from './durable.ts'
+import {
+  FILE_MODE,
+  firstFree,
+  giveFirstName,
+  removingIfFailed,
+  reserveFirst,
+  syncDirectory,
+  writeTemporary,
+} from './durable.ts'
 import { failedWith } from './errno.ts'
 import type { Candidate } from './names.ts'
 
@@ -24,6 +32,19 @@ export async function openFile(path: string): Promise<FileHandle | null> {
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ELOOP', 'ENXIO')) return null
     throw error
+  }
+}
+
+/**
+ * Personal data is in a command file: once it is the store's, only the daemon and its group read it. A file of another user
+ * stays as it is, and so does one with a second name, which is somebody's elsewhere.
+ */
+export async function restrict(handle: FileHandle): Promise<void> {
+  if ((await handle.stat()).nlink > 1) return
+  try {
+    await handle.chmod(FILE_MODE)
+  } catch (error) {
+    if (!failedWith(error, 'EPERM')) throw error
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -380,6 +380,20 @@ describe('a file that was run', () => {
     const { store, path } = await concluded({ archive: false, delete: true }, { outcome: 'processed' })
     expect(await conclude(store, BOTH, path, { outcome, reason: 'Because.' }, NOW)).toBeNull()
     expect(await filesIn(store.directory)).toEqual({})
+  })
+
+  test.each<[Verdict['outcome'], Partial<Keep>]>([
+    ['processed', {}],
+    ['processed', { delete: false }],
+    ['refused', {}],
+    ['held', {}],
+  ])('%s with %j, has the mode of the store, whoever put it there', async (outcome, keep) => {
+    const { store } = await freshStore()
+    const path = join(store.folder.commands, 'a.csv')
+    await writeFile(path, 'text')
+    await chmod(path, 0o664)
+    const where = await conclude(store, { ...BOTH, ...keep }, path, { outcome, reason: 'Because.' }, NOW)
+    expect((await stat(where!)).mode & 0o777).toBe(0o640)
   })
 })
 
