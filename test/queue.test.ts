@@ -119,6 +119,18 @@ test('a file that enrol.file does not name is kept, not run, said once; a second
   expect(lines.filter(({ event }) => event === 'file-not-named').map(({ file }) => file)).toEqual(['b.csv', 'b.csv'])
 })
 
+test('a folder of its name, put among the command files by somebody, makes room for a file, with all that is in it', async () => {
+  const { store, queue, ran, arriveAndAdd } = await freshQueue()
+  await mkdir(join(store.folder.commands, 'a.csv'))
+  await writeFile(join(store.folder.commands, 'a.csv', 'notes'), 'kept')
+  await arriveAndAdd('a.csv', '1')
+  await queue.idle()
+  expect(ran).toEqual(['run-1 a.csv 1'])
+  expect(await readFile(join(store.folder.archives, '20250901-070509_a.csv', 'notes'), 'utf8')).toBe('kept')
+  expect(await readFile(join(store.folder.archives, '20250901-070509_a-2.csv'), 'utf8')).toBe('1')
+  expect(await readdir(store.folder.commands)).toEqual([])
+})
+
 test('a refused file is put beside its reason, and the next one has its turn', async () => {
   const { store, queue, ran, arriveAndAdd } = await freshQueue(async name =>
     ended(name === 'a.csv' ? 'refused' : 'processed'),

@@ -61,7 +61,7 @@ async function* touches(store: Store, { userId, courseId }: Asked): AsyncGenerat
   for (const by of past) {
     if (by.file.outcome !== 'processed') continue
     for await (const row of rowsWith(by.json, needle)) {
-      if (row.courseId === courseId) yield { by, undoneBy: undoOf(by.run), row }
+      if (row.courseId === courseId && row.outcome !== 'unchanged') yield { by, undoneBy: undoOf(by.run), row }
     }
   }
 }

@@ -159,6 +159,8 @@ function commandLines(program: Program, folder: string, socketPath: string, opti
           '--auth-root-authentication-method=normal',
           '--skip-test-db',
           '--skip-name-resolve',
+          // Also where the machine does not know its own name, as in some containers.
+          '--force',
         ]
       : [program.server, ...place, '--initialize-insecure']
   return { initialise, serve }
@@ -203,21 +205,24 @@ function isUsable(path: string, mode: number): Promise<boolean> {
   )
 }
 
-/** Debian's and Ubuntu's package of the bare server: it makes no user, starts no service, and keeps no data. */
+/** Debian's and Ubuntu's packages of the bare server: they make no user, start no service, and keep no data. */
 const PACKAGES = ['mariadb-server-core', 'mariadb-client-core']
 
 async function install(onInstall: (() => void) | undefined): Promise<Program> {
   if (process.getuid?.() !== 0 || (await findExecutable('apt-get')) === undefined) throw noServer()
   onInstall?.()
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  let packages = PACKAGES
   try {
     await run('apt-get', ['update', '-qq'], { env })
-    await run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...PACKAGES], { env })
+    const { stdout } = await run('apt-cache', ['search', '--names-only', '^mariadb-(server|client)-core'], { env })
+    packages = choosePackages(stdout)
+    await run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages], { env })
   } catch (cause) {
     const reason = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
     throw new Problem(
       'database-server-not-installed',
-      { packages: PACKAGES.join(' '), reason },
+      { packages: packages.join(' '), reason },
       EXIT.unavailable,
       cause,
     )
@@ -225,6 +230,19 @@ async function install(onInstall: (() => void) | undefined): Promise<Program> {
   const program = await findProgram()
   if (program === undefined) throw noServer()
   return program
+}
+
+/**
+ * The packages by the names that they have here: until Debian 11 and Ubuntu 22.04 a version was part of them.
+ * @param found what `apt-cache search` prints: a name, a dash and a description in each line
+ */
+export function choosePackages(found: string): string[] {
+  const names = found.split('\n').map(line => line.split(' ')[0]!)
+  return PACKAGES.map(name => {
+    if (names.includes(name)) return name
+    const ofVersions = names.filter(one => one.startsWith(`${name}-`) && /^[\d.]+$/.test(one.slice(name.length + 1)))
+    return ofVersions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? name
+  })
 }
 
 function noServer(): Problem {

@@ -1,6 +1,7 @@
 /** Whether somebody has a capability in the context of an activity, as Moodle works it out. `has_capability` */
-import type { Context, Participant } from '../plan/world.ts'
+import type { Context, Participant, World } from '../plan/world.ts'
 import { type Moodle, select, table } from './connect.ts'
+import { loadSystemContext, makeUserContext } from './contexts.ts'
 import { contextsAbove } from './modules.ts'
 import type { Settings } from './site.ts'
 
@@ -26,6 +27,7 @@ interface RoleElsewhere {
  */
 export async function loadCapability(
   moodle: Moodle,
+  world: World,
   settings: Settings,
   capability: string,
   userIds: readonly number[],
@@ -58,21 +60,22 @@ export async function loadCapability(
     roles.push({ contextId, roleId, path: path ?? '' })
     elsewhere.set(userId, roles)
   }
-  const withContext = new Set(
-    (
-      await select<[number]>(
-        moodle,
-        `SELECT instanceid FROM ${table(moodle, 'context')} WHERE contextlevel = 30 AND instanceid IN (?)`,
-        [userIds],
-      )
-    ).map(([id]) => id),
-  )
+  // Moodle makes the context of whoever it asks about; only who is deleted is left without one.
+  const contextless = new Set(userIds)
+  for (const [id] of await select<[number]>(
+    moodle,
+    `SELECT instanceid FROM ${table(moodle, 'context')} WHERE contextlevel = 30 AND instanceid IN (?)`,
+    [userIds],
+  )) {
+    contextless.delete(id)
+  }
+  const system = contextless.size === 0 ? null : await loadSystemContext(moodle)
   const admins = new Set((settings('', 'siteadmins') ?? '').split(',').map(Number))
   const defaultRole = Number(settings('', 'defaultuserroleid') ?? 0)
 
   return {
     has: (person, context) => {
-      if (!withContext.has(person.userId)) return false
+      if (system !== null && contextless.delete(person.userId)) makeUserContext(world, person.userId, system)
       if (admins.has(person.userId)) return true
       const path = contextsAbove(context)
       const roles = new Set([...person.roles].map(({ roleId }) => roleId))

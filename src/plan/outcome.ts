@@ -44,7 +44,7 @@ export interface RowResult {
   readonly error?: { readonly code: RowErrorCode; readonly args: MessageArguments }
   readonly warnings: readonly RowWarning[]
   readonly changes: readonly ChangeWord[]
-  /** Whom and which course it is about: ids. Of a row that has changed something. */
+  /** Whom and which course it is about: ids. Of a row that has not failed. */
   readonly about?: { readonly userId: number; readonly courseId: number }
   /** What it was to people in courses, linked ones too; for the mail to teachers. Of a row that has changed something. */
   readonly moves?: readonly Move[]

@@ -75,9 +75,9 @@ export function planRow(row: Row, world: World, rules: Rules): RowResult {
   applyGroups(resolved, world, rules, warnings)
   const courseId = resolved.course.id
   const changes = world.changes.filter(change => change.courseId === courseId).map(change => change.word)
-  if (world.changes.length === 0)
-    return { place, outcome: 'unchanged', warnings: distinct(warnings), changes, ...explanation }
   const about = { userId: resolved.userId, courseId }
+  if (world.changes.length === 0)
+    return { place, outcome: 'unchanged', warnings: distinct(warnings), changes, about, ...explanation }
   const moves = rules.notifyTeachers ? { moves: movesOf(world) } : {}
   return { place, outcome: 'applied', warnings: distinct(warnings), changes, about, ...moves, ...explanation }
 }

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { type Arrival, arrivalPath, leave } from './arrivals.ts'
 import { reserve } from './durable.ts'
 import { failedWith } from './errno.ts'
-import { moveInto, moveOver } from './move.ts'
+import { moveDirectoryInto, moveInto, moveOver } from './move.ts'
 import { checkName, matches, stamped } from './names.ts'
 import type { Store } from './store.ts'
 
 /**
- * Puts a file whose turn has come to the command files. One of its name that was kept there makes room for it: it goes
- * to the archives, whatever the configuration says of those, since nothing is ever lost.
+ * Puts a file whose turn has come to the command files. One of its name that was kept there makes room for it, or a folder: it
+ * goes to the archives, whatever the configuration says of those, since nothing is ever lost.
  *
  * @returns the path of the file
  */
@@ -18,7 +18,8 @@ export async function place(store: Store, arrival: Arrival, now: Date): Promise<
   const path = join(store.folder.commands, checkName(arrival.name))
   while (!(await reserve(path))) {
     try {
-      await moveInto(path, store.folder.archives, stamped(arrival.name, now))
+      const isDirectory = (await lstat(path)).isDirectory()
+      await (isDirectory ? moveDirectoryInto : moveInto)(path, store.folder.archives, stamped(arrival.name, now))
     } catch (error) {
       if (!failedWith(error, 'ENOENT')) throw error
     }

@@ -7,7 +7,7 @@ import { type FileHandle, lstat, open, rename, unlink, utimes } from 'node:fs/pr
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { bytesOf } from './bytes.ts'
-import { giveFirstName, removingIfFailed, reserveFirst, syncDirectory, writeTemporary } from './durable.ts'
+import { firstFree, giveFirstName, removingIfFailed, reserveFirst, syncDirectory, writeTemporary } from './durable.ts'
 import { failedWith } from './errno.ts'
 import type { Candidate } from './names.ts'
 
@@ -63,6 +63,12 @@ export async function moveOver(source: PathLike, reserved: string): Promise<void
     }
   })
   await syncDirectory(dirname(reserved))
+}
+
+/** Moves a directory into another one of the same file system, under the first of its names that is free. */
+export async function moveDirectoryInto(source: string, directory: string, candidate: Candidate): Promise<void> {
+  await rename(source, await firstFree(directory, candidate))
+  await syncDirectory(directory)
 }
 
 /** Copies a file into a directory, under the first of its names that is free. Returns and throws as `moveInto`. */

@@ -5,7 +5,7 @@ import { EXIT, Problem } from '../errors.ts'
 import { giveToOwnerOfFolder, removeLeftOvers } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { awaitLock, type Holder, type Lock, removeLeftOverLock, wasAskedFor } from './lock.ts'
-import { removeUploads } from './uploads.ts'
+import { removeUnfinishedUploads } from './uploads.ts'
 
 export const FOLDERS = [
   /** Command files as they came, by name: what `enrol.file` is relative to. */
@@ -126,7 +126,7 @@ export async function tidyStore(store: Store, now: Date): Promise<void> {
   for (const path of [store.directory, ...Object.values(store.folder)]) await removeLeftOvers(path)
   await removeLeftOverLock(join(store.directory, OUTBOX_LOCK))
   await removeForgottenOutcomes(store.folder.running, now)
-  await removeUploads(store)
+  await removeUnfinishedUploads(store)
   for (const arrival of await readdir(store.folder.arrivals)) {
     const path = join(store.folder.arrivals, arrival)
     try {

@@ -1,6 +1,6 @@
 /**
  * What was sent to the page, `uploads/<run>/command-file`, and reports of simulated runs, `uploads/<run>/report.json`. They are
- * there to be looked at, and forgotten at the next start or after a day; a file that is to be run is moved to the arrivals.
+ * there to be looked at, and forgotten after a day; a file that is to be run is moved to the arrivals.
  */
 import { createHash } from 'node:crypto'
 import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises'
@@ -114,21 +114,39 @@ export async function forget(store: Store, id: string): Promise<void> {
   await rm(folderOf(store, id), { recursive: true, force: true })
 }
 
-/** Removes those of before the start. */
-export async function removeUploads({ folder }: Store): Promise<void> {
-  for (const name of await readdir(folder.uploads)) await rm(join(folder.uploads, name), { recursive: true })
+/** At the start: removes what has no report, since nobody goes on with it. */
+export async function removeUnfinishedUploads(store: Store): Promise<void> {
+  for (const { id } of await allUploads(store)) {
+    if ((await timeOf(uploadReport(store, id))) === null) await forget(store, id)
+  }
 }
 
 /** Removes those that are a day old, and the oldest where there are very many. */
-export async function removeOldUploads({ folder }: Store, now: Date): Promise<void> {
-  const all: { readonly path: string; readonly time: number }[] = []
-  for (const name of await readdir(folder.uploads)) {
-    const path = join(folder.uploads, name)
-    all.push({ path, time: (await lstat(path)).mtimeMs })
-  }
+export async function removeOldUploads(store: Store, now: Date): Promise<void> {
+  const all = await allUploads(store)
   all.sort((a, b) => b.time - a.time)
-  for (const [at, { path, time }] of all.entries()) {
-    if (at >= MOST || now.getTime() - time > DAY_MS) await rm(path, { recursive: true, force: true })
+  for (const [at, { id, time }] of all.entries()) {
+    if (at >= MOST || now.getTime() - time > DAY_MS) await forget(store, id)
+  }
+}
+
+/** Of several who send at a time, each tidies up: what another has just removed is no error. */
+async function allUploads(store: Store): Promise<{ readonly id: string; readonly time: number }[]> {
+  const all: { readonly id: string; readonly time: number }[] = []
+  for (const id of await readdir(store.folder.uploads)) {
+    const time = await timeOf(folderOf(store, id))
+    if (time !== null) all.push({ id, time })
+  }
+  return all
+}
+
+/** When something was last written to, in milliseconds; null: it is not there. */
+async function timeOf(path: string): Promise<number | null> {
+  try {
+    return (await lstat(path)).mtimeMs
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
   }
 }
 

@@ -175,8 +175,8 @@ async function countByCourse(path: string): Promise<ReadonlyMap<number, Count>> 
   const known = counted.get(key)
   if (known !== undefined) return known
   const byCourse = new Map<number, Count>()
-  for await (const { courseId, changes = [] } of rowsIn(path, '"courseId":')) {
-    if (courseId === undefined) continue
+  for await (const { outcome, courseId, changes = [] } of rowsIn(path, '"courseId":')) {
+    if (courseId === undefined || outcome === 'unchanged') continue
     const count = byCourse.get(courseId) ?? { rows: 0, enrolled: 0, unenrolled: 0, suspended: 0 }
     byCourse.set(courseId, count)
     count.rows++

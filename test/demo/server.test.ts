@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import mysql from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
-import { startServer } from '../../src/demo/server.ts'
+import { choosePackages, startServer } from '../../src/demo/server.ts'
 import { PROGRAM } from '../build.ts'
 import { until } from '../until.ts'
 
@@ -80,3 +80,23 @@ async function started(owner: ChildProcess): Promise<{ folder: string; pid: numb
   const [said] = await once(owner.stdout!, 'data')
   return JSON.parse(String(said))
 }
+
+test.each([
+  [
+    'Debian 12',
+    'mariadb-client-core - core\nmariadb-server-core - core\n',
+    ['mariadb-server-core', 'mariadb-client-core'],
+  ],
+  [
+    'Ubuntu 22.04',
+    'mariadb-client-core-10.6 - core\nmariadb-server-core-10.6 - core\nmariadb-server-core-dbg-10.6 - symbols\n',
+    ['mariadb-server-core-10.6', 'mariadb-client-core-10.6'],
+  ],
+  [
+    'two versions',
+    'mariadb-server-core-10.11 - core\nmariadb-server-core-10.6 - core\n',
+    ['mariadb-server-core-10.11', 'mariadb-client-core'],
+  ],
+])('the packages of a server have the names of the system: %s', (_, found, packages) => {
+  expect(choosePackages(found)).toEqual(packages)
+})

@@ -28,6 +28,8 @@ export async function hostsMissing(): Promise<string | undefined> {
     ip('netns', 'add', name)
     try {
       ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'cable', 'netns', name)
+      // In a chroot that is no mount point, they can be made and not entered.
+      ip('-n', name, 'link', 'set', 'cable', 'up')
     } finally {
       ip('netns', 'delete', name)
     }

@@ -27,6 +27,8 @@ test('a file that was sent waits while Moodle is in maintenance, survives a cras
   const client = await administrator(first)
   const done = idIn(await client.upload('done.csv', adding('E1018')))
   expect(await reportOf(client, done)).toMatchObject({ startedBy: { by: 'page', user: 'admin' } })
+  const reported = idIn(await client.upload('shown.csv', adding('E1020'), { simulate: '1' }))
+  expect(await reportOf(client, reported)).toMatchObject({ simulated: true, summary: { applied: 1 } })
   await maintain(1)
   // Not a name that enrol.file has: who sends it wants it run.
   const sent = idIn(await client.upload('by-hand.csv', adding('E1019')))
@@ -50,11 +52,17 @@ test('a file that was sent waits while Moodle is in maintenance, survives a cras
   expect(await site.enrolled('BIO-2')).toContain('E1019')
   expect(await site.enrolled('BIO-2')).not.toContain('E1018')
   await until('nothing to be noted', async () => ((await site.noted()).length === 0 ? true : undefined))
-  expect(await readdir(join(site.store, 'uploads'))).toEqual([])
+  expect(await readdir(join(site.store, 'uploads'))).toEqual([reported])
   expect(second.daemon.told('run-started').map(({ startedBy }) => startedBy)).toEqual([
     { by: 'page', user: 'admin' },
     { by: 'page', user: 'admin' },
   ])
+
+  // What was shown before the crash is still shown, and can be done.
+  expect(await reportOf(again, reported)).toMatchObject({ simulated: true, summary: { applied: 1 } })
+  const really = idIn(await again.post(`/runs/${reported}/really`))
+  expect(await reportOf(again, really)).toMatchObject({ simulated: false, summary: { applied: 1 } })
+  expect(await site.enrolled('BIO-2')).toContain('E1020')
 })
 
 test('what was simulated is run by its content: a standard file that has changed since is not; a refused one is told', async () => {

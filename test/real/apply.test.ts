@@ -403,6 +403,7 @@ test('people of a large chunk are found by the indexes: what a table holds of ot
     people.map(name => [name.toLowerCase(), name, 1, 1]),
   ])
   await school.query('INSERT INTO {groups_members} (groupid, userid) VALUES ?', [others.map(id => [id, id])])
+  await school.query('ANALYZE TABLE {groups_members}')
   const lines = people.map(name => `add;BIO-2;${name};student;manual;gadd;Groupe A`)
   await withGround(school, { simulate: true }, async ground => {
     const rowsRead = async (): Promise<number> => {

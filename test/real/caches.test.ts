@@ -318,7 +318,8 @@ describe.skipIf(missing !== undefined)(`Redis${missing === undefined ? '' : ` ($
 
   test('a cluster', async () => {
     const redis = await startRedis('--cluster-enabled', 'yes')
-    await redis.ask('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    // One by one: redis-server of Ubuntu 22.04 knows no ranges.
+    await redis.ask('CLUSTER', 'ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => String(slot)))
     await expect
       .poll(() => redis.ask('CLUSTER', 'INFO'), { timeout: 10_000 })
       .toEqual(expect.stringContaining('cluster_state:ok'))

@@ -21,6 +21,8 @@ export async function openRandomSchool(): Promise<RandomSchool> {
   const school = await freshSchool()
   await school.query(
     `INSERT INTO {user} (id, username, idnumber) VALUES (50, 'twin1', 'twin'), (51, 'twin2', 'Twin'), (52, 'twin3', 'TWIN');
+     INSERT INTO {context} (id, contextlevel, instanceid, path, depth) VALUES
+       (150, 30, 50, '/1/150', 2), (151, 30, 51, '/1/151', 2), (152, 30, 52, '/1/152', 2);
      UPDATE {user} SET idnumber = 'guest' WHERE id = 1`,
   )
   const pristine = await snapshot(school)

@@ -188,14 +188,6 @@ describe('a file whose turn has come', () => {
     })
     expect(await readdir(store.folder.arrivals)).toEqual([])
   })
-
-  test('is not put there while somebody’s directory bears its name', async () => {
-    const { store, drop } = await freshStore()
-    await mkdir(join(store.folder.commands, 'a.csv'))
-    const arrival = await arrive(store, await drop('a.csv', 'text'), 'a.csv', NOW)
-    await expect(place(store, arrival, NOW)).rejects.toThrow('ENOTDIR')
-    expect(await filesIn(store.directory)).toEqual({ [`arrivals/${arrival.folder}/a.csv`]: 'text' })
-  })
 })
 
 describe('what has begun is known after a crash', () => {

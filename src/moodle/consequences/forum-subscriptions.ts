@@ -55,6 +55,7 @@ export const forumSubscriptions: Consequence = {
     }
     const capability = await loadCapability(
       moodle,
+      world,
       settings,
       'mod/forum:allowforcesubscribe',
       withInitial.length === 0 ? [] : userIds,

@@ -1,14 +1,26 @@
 /** Grades, which go with the last enrolment in a course: their history, and the completion that hung on them. */
 import { raise } from '../../plan/operations.ts'
-import { type Course, change, emptyTable, insert, type Participant, remove, type Stored } from '../../plan/world.ts'
+import {
+  type Course,
+  change,
+  emptyTable,
+  insert,
+  type Participant,
+  remove,
+  type Stored,
+  type World,
+} from '../../plan/world.ts'
 import { select, table } from '../connect.ts'
 import type { Value } from '../journal.ts'
 import { loadModules, type Module, moduleContext } from '../modules.ts'
+import type { Settings } from '../site.ts'
 import { idOf, writable } from '../write.ts'
 import type { Consequence } from './consequence.ts'
 
 /** `GRADE_HISTORY_DELETE` */
-const DELETED = 3
+export const DELETED = 3
+/** Whom the history names as the source of what goes with the last enrolment. `grade_user_unenrol` */
+export const DELETION = 'userdelete'
 /** `COMPLETION_TRACKING_AUTOMATIC` */
 const AUTOMATIC = 2
 /** From 4.0 on (3.9 and 4.1 have been looked at) the event depends on completion. */
@@ -117,7 +129,7 @@ export const grades: Consequence = {
     const incomplete = emptyTable<Completion>()
     const removedFiles = emptyTable<FeedbackFile>()
     const historyOn = settings('', 'disablegradehistory') !== '1'
-    const eventsOn = completionOn || Number(settings('', 'version') ?? 0) < COMPLETION_DECIDES_EVENT_FROM
+    const raiseDeleted = deletionTeller(settings, world)
 
     const setIncomplete = ({ item, userId }: Grade): void => {
       const { module, itemNumber } = item
@@ -155,23 +167,13 @@ export const grades: Consequence = {
       for (const file of item.module === null ? [] : (files.get(grade.id!) ?? [])) {
         if (file.contextId === item.module?.context?.id) remove(removedFiles, file)
       }
-      if (!eventsOn) return
-      raise(world, {
-        name: 'other',
-        entry: {
-          component: 'core',
-          action: 'deleted',
-          target: 'grade',
-          objectTable: 'grade_grades',
-          objectId: () => idOf(grade),
-          crud: 'd',
-          eduLevel: 1,
-          context: item.course.context!,
-          courseId: item.course.id,
-          userId: world.site.actorId,
-          relatedUserId: userId,
-          other: () => ({ itemid: String(item.id), overridden, finalgrade: finalGrade }),
-        },
+      raiseDeleted({
+        course: item.course,
+        userId,
+        itemId: item.id,
+        overridden,
+        finalGrade,
+        gradeId: () => idOf(grade),
       })
     }
     return {
@@ -190,7 +192,7 @@ export const grades: Consequence = {
           rows: writable(history, ({ grade }) => ({
             action: DELETED,
             oldid: idOf(grade),
-            source: 'userdelete',
+            source: DELETION,
             timemodified: world.now,
             loggeduser: world.site.actorId,
             ...Object.fromEntries(shared.map((column, i) => [column, grade.kept[i]!])),
@@ -206,4 +208,40 @@ export const grades: Consequence = {
       ],
     }
   },
+}
+
+/** A grade that goes. */
+interface GoingGrade {
+  readonly course: Course
+  readonly userId: number
+  readonly itemId: number
+  readonly overridden: boolean
+  readonly finalGrade: string | null
+  readonly gradeId: () => number
+}
+
+/** Raises the event of a grade that goes, on a site where Moodle does. `grade_grade::delete` */
+export function deletionTeller(settings: Settings, world: World): (grade: GoingGrade) => void {
+  const isTold =
+    settings('', 'enablecompletion') === '1' || Number(settings('', 'version') ?? 0) < COMPLETION_DECIDES_EVENT_FROM
+  return ({ course, userId, itemId, overridden, finalGrade, gradeId }) => {
+    if (!isTold) return
+    raise(world, {
+      name: 'other',
+      entry: {
+        component: 'core',
+        action: 'deleted',
+        target: 'grade',
+        objectTable: 'grade_grades',
+        objectId: gradeId,
+        crud: 'd',
+        eduLevel: 1,
+        context: course.context!,
+        courseId: course.id,
+        userId: world.site.actorId,
+        relatedUserId: userId,
+        other: () => ({ itemid: String(itemId), overridden, finalgrade: finalGrade }),
+      },
+    })
+  }
 }

@@ -8,6 +8,7 @@ import {
   type Instance,
   type MoodleEvent,
   participant,
+  type RoleAssignment,
   type Site,
   type World,
 } from '../../plan/world.ts'
@@ -15,18 +16,25 @@ import { type Moodle, select, table } from '../connect.ts'
 import { groupOf } from '../groups.ts'
 import type { Consequence } from './consequence.ts'
 
-/** The courses that follow these, those that follow them, and so on. */
+/**
+ * The courses that follow these, those that follow them, and so on; and where the groups of the links are. A link may have
+ * outlived its course, or its group's.
+ */
 export async function linkedCourseIds(moodle: Moodle, site: Site, courseIds: readonly number[]): Promise<number[]> {
   if (!site.enabledMethods.has('meta')) return []
   const known = new Set(courseIds)
   const linked: number[] = []
   for (let next = [...courseIds]; next.length > 0; ) {
-    const rows = await select<[number]>(
+    const rows = await select<[number, number | null]>(
       moodle,
-      `SELECT DISTINCT courseid FROM ${table(moodle, 'enrol')} WHERE enrol = 'meta' AND customint1 IN (?)`,
+      `SELECT DISTINCT c.id, gc.id
+         FROM ${table(moodle, 'enrol')} e JOIN ${table(moodle, 'course')} c ON c.id = e.courseid
+         LEFT JOIN ${table(moodle, 'groups')} g ON g.id = e.customint2
+         LEFT JOIN ${table(moodle, 'course')} gc ON gc.id = g.courseid
+        WHERE e.enrol = 'meta' AND e.customint1 IN (?)`,
       [next],
     )
-    next = rows.map(([id]) => id).filter(id => !known.has(id))
+    next = [...new Set(rows.flat())].filter(id => id !== null && !known.has(id)) as number[]
     for (const id of next) known.add(id)
     linked.push(...next)
   }
@@ -129,10 +137,12 @@ function follow(world: World, { instance, group }: Link, followed: Course, userI
       .map(({ roleId }) => roleId),
   )
   const enrolment = [...here.enrolments].find(one => one.instance === instance)
+  const isOfLink = ({ component, itemId }: RoleAssignment): boolean => component === COMPONENT && itemId === instance.id
+  /** The group of a link may be one of another course. */
+  const isIn = (course: Course): boolean => participant(world, course, userId).enrolments.size > 0
   const removeRoles = (isKept: (roleId: number) => boolean): void => {
     for (const assignment of [...here.roles]) {
-      const { component, itemId, roleId } = assignment
-      if (component === COMPONENT && itemId === instance.id && !isKept(roleId)) unassignRole(world, assignment)
+      if (isOfLink(assignment) && !isKept(assignment.roleId)) unassignRole(world, assignment)
     }
   }
 
@@ -150,7 +160,7 @@ function follow(world: World, { instance, group }: Link, followed: Course, userI
   const wanted = wantedValues(reasons)
   if (enrolment === undefined) {
     enrol(world, instance, userId, { timeStart: 0, timeEnd: 0, ...wanted })
-    if (group !== null) addMember(world, group, userId, COMPONENT, instance.id)
+    if (group !== null && isIn(group.course)) addMember(world, group, userId, COMPONENT, instance.id)
   } else if (enrolment.status !== wanted.status || wanted.status === 0) {
     updateEnrolment(world, enrolment, wanted)
   }
@@ -162,7 +172,11 @@ function follow(world: World, { instance, group }: Link, followed: Course, userI
     if (by.unenrolAction !== SUSPEND) removeRoles(() => false)
     return
   }
-  for (const roleId of roles) assignRole(world, instance.course, userId, roleId, COMPONENT, instance.id)
+  // Those that are there already are left alone, even one that is there twice.
+  const assigned = new Set([...here.roles].filter(isOfLink).map(({ roleId }) => roleId))
+  for (const roleId of roles) {
+    if (!assigned.has(roleId)) assignRole(world, instance.course, userId, roleId, COMPONENT, instance.id)
+  }
   if (by.unenrolAction !== SUSPEND) removeRoles(roleId => roles.has(roleId))
 }
 

@@ -9,6 +9,7 @@ import type { Value } from '../journal.ts'
 import { isTrue } from '../message-outputs.ts'
 import { idOf, writable } from '../write.ts'
 import type { Consequence, Needs } from './consequence.ts'
+import { DELETED, DELETION, deletionTeller } from './grades.ts'
 
 /** `GRADE_HISTORY_INSERT` */
 const INSERTED = 1
@@ -30,6 +31,7 @@ interface RecoveredGrade extends Stored {
 
 interface GradeHistory extends Stored {
   readonly grade: RecoveredGrade
+  readonly action: typeof INSERTED | typeof DELETED
 }
 
 /** What there is of one person in one course. */
@@ -38,7 +40,7 @@ interface PersonalGrades {
   hasGrades: boolean
   /** The newest of each item. */
   old: OldGrade[]
-  recovered: { readonly grade: RecoveredGrade; readonly history: GradeHistory }[]
+  recovered: RecoveredGrade[]
 }
 
 export const recoveredGrades: Consequence = {
@@ -60,6 +62,7 @@ export const recoveredGrades: Consequence = {
 
     const recovered = emptyTable<RecoveredGrade>()
     const history = emptyTable<GradeHistory>()
+    const raiseDeleted = deletionTeller(settings, world)
 
     const recover = ({ instance, userId }: Enrolment): void => {
       const { course } = instance
@@ -71,21 +74,35 @@ export const recoveredGrades: Consequence = {
       if (own === undefined || own.hasGrades) return
       for (const old of own.old) {
         const grade: RecoveredGrade = insert(recovered, { id: null, fate: 'new', userId, old })
-        own.recovered.push({ grade, history: insert(history, { id: null, fate: 'new', grade } as GradeHistory) })
+        insert(history, { id: null, fate: 'new', grade, action: INSERTED })
+        own.recovered.push(grade)
       }
       own.hasGrades = own.recovered.length > 0
     }
-    /** What goes with the last enrolment (see `grades.ts`) can come back; what has just come back is as if it had not. */
+    const at = (column: string): number => shared.indexOf(column)
+    /** What goes with the last enrolment (see `grades.ts`) can come back, what has just come back can go. */
     const forget = ({ course, userId }: Participant): void => {
       const own = personal.get(`${course.id}:${userId}`)
-      if (own === undefined) return
-      if (own.recovered.length === 0 && own.hasGrades) {
-        own.old = own.old.map(old => ({ ...old, source: 'userdelete', timeModified: world.now }))
-      }
-      for (const { grade, history: row } of own.recovered) {
+      if (own === undefined || !own.hasGrades) return
+      for (const grade of own.recovered) {
+        const { kept } = grade.old
         remove(recovered, grade)
-        remove(history, row)
+        insert(history, { id: null, fate: 'new', grade, action: DELETED })
+        raiseDeleted({
+          course,
+          userId,
+          itemId: Number(kept[at('itemid')]),
+          overridden: Number(kept[at('overridden')]) !== 0,
+          finalGrade: kept[at('finalgrade')] as string | null,
+          gradeId: () => idOf(grade),
+        })
       }
+      own.old = own.old.map(old => ({
+        ...old,
+        source: DELETION,
+        timeModified: world.now,
+        timeCreated: own.recovered.length > 0 ? world.now : old.timeCreated,
+      }))
       own.recovered = []
       own.hasGrades = false
     }
@@ -106,6 +123,7 @@ export const recoveredGrades: Consequence = {
             // From 5.0 on.
             ...(has('deductedmark') ? ['deductedmark'] : []),
           ],
+          idsAreTold: true,
           rows: writable(recovered, ({ old }) => ({
             ...keptOf(old),
             timecreated: old.timeCreated,
@@ -118,11 +136,11 @@ export const recoveredGrades: Consequence = {
         {
           name: 'grade_grades_history',
           columns: ['action', 'oldid', 'source', 'timemodified', 'loggeduser', ...shared],
-          rows: writable(history, ({ grade }) => ({
+          rows: writable(history, ({ grade, action }) => ({
             ...keptOf(grade.old),
-            action: INSERTED,
+            action,
             oldid: idOf(grade),
-            source: grade.old.source,
+            source: action === DELETED ? DELETION : grade.old.source,
             timemodified: world.now,
             loggeduser: world.site.actorId,
           })),

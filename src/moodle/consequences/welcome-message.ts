@@ -15,7 +15,7 @@ import {
 import { NO_REPLY_USER, NOTIFICATION_COLUMNS } from '../bells.ts'
 import { type Moodle, select, table } from '../connect.ts'
 import { loadContacts } from '../contacts.ts'
-import { loadSystemContext } from '../contexts.ts'
+import { loadSystemContext, makeUserContext } from '../contexts.ts'
 import { hasProvider, isTrue, loadOutputs } from '../message-outputs.ts'
 import { type NameValues, nameColumns, namesIn, phpTrim } from '../text.ts'
 import { WELCOME, WELCOME_PROVIDER } from '../welcome-mails.ts'
@@ -118,7 +118,9 @@ export const welcomeMessage: Consequence = {
       })
       if (outputs.includes('popup') && from !== to.id) insert(popups, { id: null, fate: 'new', notification })
       raiseSent(world, notification, system)
-      if (isRead) raiseViewed(world, notification, userContext(world, to.id, userContexts, system))
+      if (isRead) {
+        raiseViewed(world, notification, userContexts.get(to.id) ?? makeUserContext(world, to.id, system))
+      }
     }
     return {
       observer: { onEvent: contacts.onEvent, afterEnrolling: send },
@@ -191,23 +193,6 @@ async function loadUserContexts(moodle: Moodle, people: readonly Recipient[]): P
     contexts.set(userId, { id, fate: 'stored', level: 30, instanceId: userId, path, parent: null })
   }
   return contexts
-}
-
-/** The context of a person, made if it is missing. `context_user::instance` */
-function userContext(world: World, userId: number, known: Map<number, Context>, system: Context): Context {
-  let context = known.get(userId)
-  if (context === undefined) {
-    context = insert(world.contexts, {
-      id: null,
-      fate: 'new',
-      level: 30,
-      instanceId: userId,
-      path: null,
-      parent: system,
-    })
-    known.set(userId, context)
-  }
-  return context
 }
 
 /** To an event, who is no real user (such as the one that takes no replies) is nobody. `core_user::is_real_user` */

@@ -157,11 +157,35 @@ describe('within one file', () => {
     ).toHaveLength(2)
   })
 
-  test('who comes back and leaves has none', async () => {
-    await held.current.apply(`${HEAD}add;HIST-GEO;E1025;student;manual\ndel;HIST-GEO;E1025;;manual\n`, {
+  test('who comes back and leaves has none, and the history and the log know of both', async () => {
+    const school = held.current
+    await school.apply(`${HEAD}add;HIST-GEO;E1025;student;manual\ndel;HIST-GEO;E1025;;manual\n`, {
       setup: ON + ITEM + LEFT,
     })
-    expect(await grades(held.current)).toEqual([])
-    expect(await newHistory(held.current)).toEqual([])
+    expect(await grades(school)).toEqual([])
+    const [inserted, deleted, ...others] = await newHistory(school)
+    expect(others).toEqual([])
+    expect(inserted).toMatchObject({ action: 1, source: 'userdelete', finalgrade: '12.50000' })
+    expect(deleted).toMatchObject({ ...KEPT, action: 3, source: 'userdelete', oldid: inserted!.oldid, loggeduser: 2 })
+    const events = await school.query(
+      `SELECT objectid, relateduserid, other FROM {logstore_standard_log} WHERE target = 'grade'`,
+    )
+    expect(events).toEqual([
+      {
+        objectid: inserted!.oldid,
+        relateduserid: 33,
+        other: '{"itemid":"9","overridden":false,"finalgrade":"12.50000"}',
+      },
+    ])
+  })
+
+  test('who comes back, leaves and comes back has a grade that was made now', async () => {
+    const school = held.current
+    const csv = ['add', 'del', 'add'].map(cmd => `${cmd};HIST-GEO;E1025;student;manual\n`).join('')
+    await school.apply(HEAD + csv, { setup: ON + ITEM + LEFT })
+    const [grade] = await grades(school)
+    expect(grade).toMatchObject({ finalgrade: '12.50000', timecreated: school.now, timemodified: school.now })
+    const told = (await newHistory(school)).map(({ action, source }) => `${action} ${source}`)
+    expect(told).toEqual(['1 userdelete', '3 userdelete', '1 userdelete'])
   })
 })
