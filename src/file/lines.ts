@@ -4,6 +4,7 @@
  * It must never hold more than a block and one line of the length that is allowed: what is longer is only looked through.
  */
 import { Buffer } from 'node:buffer'
+import { trimBlanks } from './blanks.ts'
 import { beginsWithMark, type Encoding, type LineDecoder, lineDecoderOf, strictDecoderOf } from './encoding.ts'
 
 /** A line as an editor counts it: up to LF, CRLF, CR or the end of the file. */
@@ -219,7 +220,7 @@ function decodePiece(long: LongLine, decode: () => string): void {
   try {
     const piece = decode()
     const first = long.text === '' ? piece.slice(0, 1) : long.text
-    long.text = first.trim() === '' ? first + piece.trimStart().slice(0, 1) : first
+    long.text = trimBlanks(first) === '' ? first + trimBlanks(piece).slice(0, 1) : first
   } catch {
     long.text = null
   }

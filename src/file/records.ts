@@ -4,6 +4,7 @@
  * Why not csv-parse (which the tests hold this against): it ends at the first bad quote, where here only its row fails; it
  * knows one kind of comment, not six; and a retry file needs to know which bytes of the file a record is.
  */
+import { isBlank, trimBlanks } from './blanks.ts'
 import type { Line } from './lines.ts'
 import type { Place, Separator } from './types.ts'
 
@@ -92,7 +93,7 @@ export function recordReader(separator: Separator, limit: number): RecordReader 
 function isPassedOver(text: string): boolean {
   const first = text.charCodeAt(0)
   if (first > 0x20 && first < 0x7f) return COMMENT_SIGNS.includes(text[0]!)
-  return first === 0x20 || text.trim() === ''
+  return first === 0x20 || trimBlanks(text) === ''
 }
 
 /** The cells of a line without any quote: nearly all lines. */
@@ -125,7 +126,7 @@ function readFields(
       const first = passBlanks(text, at, separator)
       if (text[first] !== '"') {
         const end = endOfField(text, at, separator)
-        record.cells.push(text.slice(at, end).trim())
+        record.cells.push(trimBlanks(text.slice(at, end)))
         if (end === text.length) return true
         at = end + 1
         continue
@@ -143,7 +144,7 @@ function readFields(
       record.badQuoting = true
       record.field = `"${record.field}"${text.slice(at, end)}`
     }
-    record.cells.push(record.field.trim())
+    record.cells.push(trimBlanks(record.field))
     if (end === text.length) return true
     at = end + 1
   }
@@ -165,11 +166,11 @@ function readQuoted(record: OpenRecord, text: string, from: number): number {
   }
 }
 
-/** `trim`, which is dear for the many cells that need none. */
+/** `trimBlanks`, which is dear for the many cells that need none. */
 function trimmed(cell: string): string {
   const first = cell.charCodeAt(0)
   const last = cell.charCodeAt(cell.length - 1)
-  return first > 0x20 && first < 0x7f && last > 0x20 && last < 0x7f ? cell : cell.trim()
+  return first > 0x20 && first < 0x7f && last > 0x20 && last < 0x7f ? cell : trimBlanks(cell)
 }
 
 function endOfField(text: string, from: number, separator: Separator): number {
@@ -180,6 +181,6 @@ function endOfField(text: string, from: number, separator: Separator): number {
 /** Where the first character stands, from `from` on, that is not white space, or is the separator (a tab, perhaps). */
 function passBlanks(text: string, from: number, separator: Separator): number {
   let at = from
-  while (at < text.length && text[at] !== separator && /\s/.test(text[at]!)) at++
+  while (at < text.length && text[at] !== separator && isBlank(text[at]!)) at++
   return at
 }

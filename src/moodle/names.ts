@@ -151,7 +151,7 @@ const LONGER_AT_MOST = 4
  * must not be.
  */
 export function canBeEqual(moodle: Moodle, by: NameColumn, name: string): boolean {
-  if (by.column === 'id') return /^\d{1,18}$/.test(name)
+  if (by.column === 'id') return /^0{0,100}\d{1,18}$/.test(name)
   const { characterSet, maxLength } = moodle.columns.get(by.table)?.get(by.column) ?? {}
   if (typeof maxLength === 'number' && name.length > LONGER_AT_MOST * maxLength) return false
   return characterSet === 'utf8mb4' || !/[\u{10000}-\u{10FFFF}]/u.test(name)

@@ -13,6 +13,7 @@ import {
   causeTitle,
   cellsOf,
   changeSentences,
+  changesSentence,
   findings,
   hintSentence,
   linesOf,
@@ -209,14 +210,10 @@ function warnedRows({ faults }: Report, rows: readonly RowResult[], lang: Lang):
 
 function otherRows(rows: readonly RowResult[], lang: Lang): Html {
   if (rows.length === 0) return NOTHING
-  const changesOf = ({ outcome, changes }: RowResult): string[] =>
-    changes.length > 0
-      ? changes.map(word => say(lang, `change.${word}`))
-      : [say(lang, outcome === 'unchanged' ? 'report.unchanged' : 'change.elsewhere')]
   return html`<h2>${say(lang, 'report.other-rows')}</h2>
 ${rowTable(
   '',
-  rows.map(row => [row, [changesOf(row).join(', ')]]),
+  rows.map(row => [row, [changesSentence(row, lang)]]),
   lang,
 )}`
 }

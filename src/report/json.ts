@@ -7,6 +7,7 @@ import { commandOf, sentenceOf } from './held.ts'
 import type { Report } from './report.ts'
 import {
   causeTitle,
+  changesSentence,
   differenceOf,
   hintSentence,
   meaningOf,
@@ -116,7 +117,7 @@ function rowAsJson(result: RowResult, faults: Faults, lang: Lang): object {
     changes,
     ...about,
     ...(hint === null ? {} : { hint: { code: hint.code, ...hint.args } }),
-    ...(messages.length === 0 ? {} : { message: messages.join(' ') }),
+    message: messages.length === 0 ? changesSentence(result, lang) : messages.join(' '),
     ...(explanation === undefined
       ? {}
       : {

@@ -38,6 +38,12 @@ export const changeSentences = (
     .filter(([, number]) => number > 0)
     .map(([name, number]) => ({ name, sentence: say(lang, `report.change.${name}`, { number }) }))
 
+/** What a row has changed, in a few words, or that it has changed nothing. */
+export function changesSentence({ outcome, changes }: RowResult, lang: Lang): string {
+  if (changes.length > 0) return changes.map(word => say(lang, `change.${word}`)).join(', ')
+  return say(lang, outcome === 'unchanged' ? 'report.unchanged' : 'change.elsewhere')
+}
+
 /** What there is to say of a row: its error, what may have been meant, and what to do; or its warnings. */
 export function rowSentences(result: RowResult, faults: Faults, lang: Lang): string[] {
   const said = findings(result, faults, lang)

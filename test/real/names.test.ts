@@ -133,3 +133,17 @@ describe('a name is found as the specification says', () => {
     )
   })
 })
+
+test('by id, digits alone are equal to a number, zeros before them too, however many', async () => {
+  await withSchool(async moodle => {
+    const zeros = `${'0'.repeat(30)}1`
+    const asked = ['1', '01', zeros, '+1', '1x', '１', '1.0', '9'.repeat(20), '0'.repeat(1_000_000)]
+    const found = await findByName<[number, number]>(moodle, { table: 'user', column: 'id' }, asked)
+    const taken = [...found].filter(([, { thing }]) => thing !== null)
+    expect(taken).toEqual([
+      ['1', { thing: [1, 1], approximately: false }],
+      ['01', { thing: [1, 1], approximately: true }],
+      [zeros, { thing: [1, 1], approximately: true }],
+    ])
+  })
+})
