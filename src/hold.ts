@@ -68,6 +68,8 @@ async function hold(
     fields: { held, report: files.text },
     quoted: [...heldLines(report.file, ground.lang)].slice(0, -2),
     about: request.id,
+    // One that lies elsewhere is released by the command alone.
+    ...(isMoved ? { page: '/held' } : {}),
   })
   await finishRun(moodle, lease, 'held')
   return wasHeld(run, startedAt, files.held)

@@ -253,6 +253,7 @@ async function takeTurn(ground: QueueGround, job: Job | BegunJob, turn: Turn): P
         args: { file: job.file, run: begun.id },
         fields: { err: error },
         about: begun.id,
+        page: '/',
       },
       log,
     )

@@ -161,6 +161,7 @@ async function refuse(run: Run, startedAt: Date): Promise<RunResult> {
       fields: { errors },
       quoted: reason.trimEnd().split('\n'),
       about: request.id,
+      page: '/runs',
     })
   }
   return { outcome: 'refused', startedAt, summary, reason, heldAs: null }

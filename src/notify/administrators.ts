@@ -31,12 +31,19 @@ export interface Notice {
   readonly fields?: object
   /** What the mail quotes: lines of a report, a command; in the language of the administrators. */
   readonly quoted?: readonly string[]
+  /** Where on the page it is seen, or done something about: a path. */
+  readonly page?: '/' | '/held' | '/runs'
   /** What it is about: told again of the same, as after a crash, it is the same mail. Without: each is another. */
   readonly about?: string
 }
 
 export interface AdministratorsGround {
-  readonly config: { readonly mail: Config['mail']; readonly moodle: Pick<Config['moodle'], 'wwwroot'> }
+  readonly config: {
+    readonly mail: Config['mail']
+    readonly moodle: Pick<Config['moodle'], 'wwwroot'>
+    /** `url`: of the page, as people reach it. */
+    readonly web: Pick<Config['web'], 'url'>
+  }
   readonly store: Store
   readonly log: Logger
   /** Of the mails. */
@@ -53,7 +60,7 @@ export async function tellAdministrators(ground: AdministratorsGround, notice: N
   log[level]({ event, ...args, ...fields }, say('en', `notice.${event}`, args))
   const { admins } = config.mail
   if (admins.length === 0) return
-  const letter = letterOf(notice, lang)
+  const letter = letterOf(notice, config.web.url, lang)
   const subject = say(lang, `notice-subject.${event}`, eachOnOneLine(args))
   const date = new Date().toISOString()
   try {
@@ -76,13 +83,16 @@ export async function tellAdministrators(ground: AdministratorsGround, notice: N
   }
 }
 
-function letterOf({ event, args, quoted = [] }: Notice, lang: Lang): Letter {
+function letterOf({ event, args, quoted = [], page }: Notice, pageUrl: string | null, lang: Lang): Letter {
   const told = eachOnOneLine(args)
   return {
     lang,
     heading: say(lang, `notice-subject.${event}`, told),
     lead: asSentence(say(lang, `notice.${event}`, { ...told, ...sinceIn(args, lang) }), args),
-    link: null,
+    link:
+      pageUrl === null || page === undefined
+        ? null
+        : { url: pageUrl.replace(/\/$/, '') + page, label: say(lang, 'notice-mail.page') },
     sections: [],
     quoted,
     foot: [say(lang, 'notice-mail.why')],

@@ -60,7 +60,12 @@ export const tellingAdministrators =
   (store: Store, log: Logger) =>
   (notice: Notice): Promise<void> =>
     tellAdministrators(
-      { config: { mail: { smtp: null, from: null, admins: [] }, moodle: { wwwroot: null } }, store, log, lang: 'en' },
+      {
+        config: { mail: { smtp: null, from: null, admins: [] }, moodle: { wwwroot: null }, web: { url: null } },
+        store,
+        log,
+        lang: 'en',
+      },
       notice,
     )
 

@@ -46,7 +46,7 @@ describe.each(LANGUAGES)('in %s', lang => {
     await writeFile(held, `cmd;cid;uid;rolename;enrol\n${rows.join('')}`)
     const refused = join(school.folder, 'enrols.csv')
     await writeFile(refused, 'cid;uid;rolname\nBIO-2;E1001;student\n')
-    const config = { mail: mail(), guard: { maxUnenrolments: 3 } }
+    const config = { mail: mail(), guard: { maxUnenrolments: 3 }, web: { url: 'https://moodle.school.example/syncd' } }
     for (const simulate of [true, false]) {
       for (const file of [held, refused]) await runFile(school, file, { config, simulate, lang })
       expect(server.mails).toHaveLength(simulate ? 0 : 4)
