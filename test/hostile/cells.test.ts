@@ -96,10 +96,10 @@ describe('a cell', () => {
     await connection.query("SET GLOBAL sql_mode = 'STRICT_TRANS_TABLES'")
     expect(status).toBe(1)
 
-    const { rows } = JSON.parse(stdout) as { rows: { outcome: string; message?: string }[] }
+    const { rows } = JSON.parse(stdout) as { rows: { outcome: string; warnings: string[]; message: string }[] }
     expect(rows).toHaveLength(groups.length + lookedUp.length)
-    expect(rows.slice(0, groups.length).map(({ outcome, message }) => [outcome, message])).toEqual(
-      groups.map(() => ['applied', undefined]),
+    expect(rows.slice(0, groups.length).map(({ outcome, warnings }) => [outcome, warnings])).toEqual(
+      groups.map(() => ['applied', []]),
     )
     const [[{ users }], [found]] = [
       (await connection.query<RowDataPacket[]>(`SELECT COUNT(*) AS users FROM \`${name}\`.mdl_user`))[0] as [
