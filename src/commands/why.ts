@@ -12,6 +12,7 @@ import { withMoodle } from '../moodle/connect.ts'
 import { findNamed } from '../moodle/named.ts'
 import { toJson } from '../report/json.ts'
 import { allPastRuns, type PastRun, rowsWith, shortId, timeOf, undoneBy } from '../report/past.ts'
+import { changedWords } from '../report/sentences.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { CommandContext } from './context.ts'
 
@@ -77,13 +78,12 @@ async function* asText(touches: AsyncIterable<Touch>, asked: Asked, lang: Lang):
 }
 
 function lineOf({ by, undoneBy: undo, row }: Touch, lang: Lang): string {
-  const words = Array.isArray(row.changes) && row.changes.length > 0 ? row.changes : ['elsewhere']
   const what =
     by.undoes === null
       ? say(lang, 'why.line', {
           file: by.file.name,
           line: String(row.line),
-          what: words.map(word => say(lang, `change.${word}`)).join(', '),
+          what: changedWords(Array.isArray(row.changes) ? row.changes : [], lang),
         })
       : say(lang, 'why.left', { run: shortId(by.undoes), message: String(row.message) })
   const after =

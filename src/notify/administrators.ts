@@ -89,10 +89,7 @@ function letterOf({ event, args, quoted = [], page }: Notice, pageUrl: string | 
     lang,
     heading: say(lang, `notice-subject.${event}`, told),
     lead: asSentence(say(lang, `notice.${event}`, { ...told, ...sinceIn(args, lang) }), args),
-    link:
-      pageUrl === null || page === undefined
-        ? null
-        : { url: pageUrl.replace(/\/$/, '') + page, label: say(lang, 'notice-mail.page') },
+    link: pageUrl === null || page === undefined ? null : { url: pageUrl + page, label: say(lang, 'notice-mail.page') },
     sections: [],
     quoted,
     foot: [say(lang, 'notice-mail.why')],

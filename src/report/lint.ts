@@ -8,7 +8,7 @@ import { type Lang, say } from '../messages/say.ts'
 import type { Remark, RowResult } from '../plan/outcome.ts'
 import { heldLines } from './held.ts'
 import type { Report } from './report.ts'
-import { differenceOf, meaningOf, rowSentences } from './sentences.ts'
+import { changedWords, differenceOf, meaningOf, rowSentences } from './sentences.ts'
 
 /** Errors that refuse a file here, and not there. */
 const DIFFERING_FILE_ERRORS: ReadonlySet<string> = new Set([
@@ -73,8 +73,7 @@ function* linesOf(row: RowResult, faults: Faults, lang: Lang): Generator<string>
 
 function becomes({ outcome, changes }: RowResult, lang: Lang): string {
   if (outcome === 'unchanged') return say(lang, 'lint.unchanged')
-  const words = changes.length === 0 ? ['elsewhere'] : [...new Set(changes)]
-  return say(lang, 'lint.changes', { changes: words.map(word => say(lang, `change.${word}`)).join(', ') })
+  return say(lang, 'lint.changes', { changes: changedWords([...new Set(changes)], lang) })
 }
 
 const ofToolSync = (one: Remark, lang: Lang): string =>

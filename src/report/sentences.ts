@@ -40,9 +40,12 @@ export const changeSentences = (
 
 /** What a row has changed, in a few words, or that it has changed nothing. */
 export function changesSentence({ outcome, changes }: RowResult, lang: Lang): string {
-  if (changes.length > 0) return changes.map(word => say(lang, `change.${word}`)).join(', ')
-  return say(lang, outcome === 'unchanged' ? 'report.unchanged' : 'change.elsewhere')
+  return outcome === 'unchanged' ? say(lang, 'report.unchanged') : changedWords(changes, lang)
 }
+
+/** What has changed, in a few words. @param changes none: there are some in linked courses alone */
+export const changedWords = (changes: readonly string[], lang: Lang): string =>
+  (changes.length > 0 ? changes : ['elsewhere']).map(word => say(lang, `change.${word}`)).join(', ')
 
 /** What there is to say of a row: its error, what may have been meant, and what to do; or its warnings. */
 export function rowSentences(result: RowResult, faults: Faults, lang: Lang): string[] {

@@ -7,7 +7,7 @@
  * there, a name is first taken by an empty file without any permission (a *reservation*), which rename(2) then replaces.
  */
 import { randomBytes } from 'node:crypto'
-import { constants, createWriteStream } from 'node:fs'
+import { constants, createWriteStream, type Stats } from 'node:fs'
 import { chmod, link, lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
@@ -70,12 +70,17 @@ export async function reserveFirst(directory: string, candidate: Candidate): Pro
 export async function firstFree(directory: string, candidate: Candidate): Promise<string> {
   for (let n = 1; ; n++) {
     const path = join(directory, checkName(candidate(n)))
-    try {
-      await lstat(path)
-    } catch (error) {
-      if (failedWith(error, 'ENOENT')) return path
-      throw error
-    }
+    if ((await statsOf(path)) === null) return path
+  }
+}
+
+/** What there is to know of a file, not of what a link leads to; null: it is not there. */
+export async function statsOf(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
   }
 }
 

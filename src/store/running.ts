@@ -2,15 +2,14 @@
  * What has begun and is not concluded, one small file for each: after a crash these are run again, before anything else
  * and under the same id, so that the run goes on where it was.
  */
-import { lstat, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Lang } from '../messages/say.ts'
 import type { StartedBy } from '../report/report.ts'
 import { type Arrival, arrivalPath } from './arrivals.ts'
 import { place } from './commands.ts'
-import { remove, replaceDurably } from './durable.ts'
-import { failedWith } from './errno.ts'
+import { remove, replaceDurably, statsOf } from './durable.ts'
 import { checkName } from './names.ts'
 import { OUTCOMES, type Store } from './store.ts'
 
@@ -72,13 +71,7 @@ export async function end(store: Store, id: string): Promise<void> {
 
 /** Whether a run was begun that will be gone on with. */
 export async function isBegun(store: Store, id: string): Promise<boolean> {
-  try {
-    await lstat(recordPath(store, id))
-    return true
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return false
-    throw error
-  }
+  return (await statsOf(recordPath(store, id))) !== null
 }
 
 /**
@@ -116,13 +109,7 @@ async function records({ folder }: Store): Promise<(BegunJob | BegunUndo)[]> {
 /** Whether the file of a job still is where it waits: people may take it away. */
 export async function isThere(store: Store, job: Job): Promise<boolean> {
   const arrival = arrivalOf(job)
-  try {
-    await lstat(arrival === null ? commandPath(store, job) : arrivalPath(store, arrival))
-    return true
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return false
-    throw error
-  }
+  return (await statsOf(arrival === null ? commandPath(store, job) : arrivalPath(store, arrival))) !== null
 }
 
 function commandPath(store: Store, job: Job): string {

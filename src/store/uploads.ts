@@ -3,13 +3,13 @@
  * there to be looked at, and forgotten after a day; a file that is to be run is moved to the arrivals.
  */
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Arrival, arrive } from './arrivals.ts'
 import { sha256Of } from './bytes.ts'
-import { replaceDurably } from './durable.ts'
+import { replaceDurably, statsOf } from './durable.ts'
 import { failedWith } from './errno.ts'
 import { openFile } from './move.ts'
 import { checkName } from './names.ts'
@@ -117,7 +117,7 @@ export async function forget(store: Store, id: string): Promise<void> {
 /** At the start: removes what has no report, since nobody goes on with it. */
 export async function removeUnfinishedUploads(store: Store): Promise<void> {
   for (const { id } of await allUploads(store)) {
-    if ((await timeOf(uploadReport(store, id))) === null) await forget(store, id)
+    if ((await statsOf(uploadReport(store, id))) === null) await forget(store, id)
   }
 }
 
@@ -134,20 +134,10 @@ export async function removeOldUploads(store: Store, now: Date): Promise<void> {
 async function allUploads(store: Store): Promise<{ readonly id: string; readonly time: number }[]> {
   const all: { readonly id: string; readonly time: number }[] = []
   for (const id of await readdir(store.folder.uploads)) {
-    const time = await timeOf(folderOf(store, id))
-    if (time !== null) all.push({ id, time })
+    const stats = await statsOf(folderOf(store, id))
+    if (stats !== null) all.push({ id, time: stats.mtimeMs })
   }
   return all
-}
-
-/** When something was last written to, in milliseconds; null: it is not there. */
-async function timeOf(path: string): Promise<number | null> {
-  try {
-    return (await lstat(path)).mtimeMs
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
 }
 
 const COMMAND_FILE = 'command-file'
